@@ -1,0 +1,301 @@
+/**
+ * Settings: read once from the environment, checked, then passed on as plain values.
+ *
+ * Every setting stands in one table with its unit, its default and what follows from moving it; `--help`,
+ * docs/OPERATIONS.md and the check at start are all made from that table. A wrong value stops the process
+ * with the setting's name, the value and what is allowed (exit code 2).
+ */
+import { WaymarkError } from "./errors.ts";
+import { limits } from "./limits.ts";
+import { dayMs, hourMs, minuteMs, secondMs } from "./time.ts";
+
+type Setting<T> = {
+  fallback: T;
+  /** What the value means and what follows from moving it. */
+  help: string;
+  /** What is allowed, in words. */
+  allowed: string;
+  /** A secret is never printed. */
+  secret?: true;
+  /** Changes a published number: part of the fold version. */
+  numbers?: true;
+  parse(text: string): T | undefined;
+};
+
+const text = (allowed: string, pattern: RegExp) => ({
+  allowed,
+  parse: (value: string) => pattern.test(value) ? value : undefined,
+});
+
+const integer = (min: number, max: number, unit: string) => ({
+  allowed: `a whole number from ${min} to ${max}${unit === "" ? "" : ` (${unit})`}`,
+  parse(value: string) {
+    const parsed = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+    return parsed >= min && parsed <= max ? parsed : undefined;
+  },
+});
+
+const oneOf = <const T extends string>(...values: T[]) => ({
+  allowed: values.join(" or "),
+  parse: (value: string): T | undefined => values.find((v) => v === value),
+});
+
+const keys = {
+  allowed: "keys of 16 to 128 letters, digits, - or _, separated by commas",
+  parse(value: string): string[] | undefined {
+    const list = value.split(",").map((k) => k.trim()).filter((k) => k !== "");
+    return list.every((k) => /^[A-Za-z0-9_-]{16,128}$/.test(k)) ? list : undefined;
+  },
+};
+
+const setting = <T>(s: Setting<T>): Setting<T> => s;
+
+const minutes = (min: number, max: number) => {
+  const whole = integer(min, max, "ms, whole minutes");
+  return {
+    allowed: whole.allowed,
+    parse: (value: string) => {
+      const ms = whole.parse(value);
+      return ms !== undefined && ms % minuteMs === 0 ? ms : undefined;
+    },
+  };
+};
+
+export const settings = {
+  WAYMARK_HOST: setting({
+    fallback: "127.0.0.1",
+    help: "Address the HTTP doors listen on. Other than loopback needs both key settings.",
+    ...text("an IP address or host name", /^[0-9A-Za-z.:-]{1,253}$/),
+  }),
+  WAYMARK_PORT: setting({
+    fallback: 8080,
+    help: "Port of the HTTP doors; 0 takes a free one.",
+    ...integer(0, 65_535, ""),
+  }),
+  WAYMARK_DATA_DIR: setting({
+    fallback: "data",
+    help: "Folder of the embedded log, snapshots and ClickHouse. One process at a time.",
+    ...text("a path", /^.{1,1024}$/),
+  }),
+  WAYMARK_GROUP: setting({
+    fallback: "waymark",
+    help: "Prefix of the consumer groups. Two installations on one log need two names.",
+    ...text("1 to 64 letters, digits, . - or _", /^[A-Za-z0-9._-]{1,64}$/),
+  }),
+  WAYMARK_TOPIC_PREFIX: setting({
+    fallback: "",
+    help: "Put before every topic name.",
+    ...text("at most 64 letters, digits, . - or _", /^[A-Za-z0-9._-]{0,64}$/),
+  }),
+  WAYMARK_PARTITIONER: setting({
+    fallback: "murmur2" as "murmur2" | "crc32",
+    help:
+      "How producers choose a partition: murmur2 (Java, kafkajs) or crc32 (librdkafka's consistent_random).",
+    ...oneOf("murmur2", "crc32"),
+  }),
+  WAYMARK_GENERATION: setting({
+    fallback: 1,
+    help: "Number of the blue/green generation; part of topic, group and snapshot names and of every rev.",
+    ...integer(1, 999, ""),
+  }),
+  WAYMARK_LOG_EPOCH: setting({
+    fallback: 0,
+    help: "Raised together with the generation when a source topic was deleted and created again.",
+    ...integer(0, 9_999, ""),
+  }),
+  WAYMARK_OWNERS: setting({
+    fallback: 1,
+    help:
+      "Members of each consumer group inside this process. More than one is for tests; cores need processes.",
+    ...integer(1, 64, ""),
+  }),
+  WAYMARK_INGEST_KEYS: setting({
+    fallback: [] as string[],
+    help: "Bearer keys that may post events. None: posting is open, on loopback only.",
+    secret: true,
+    ...keys,
+  }),
+  WAYMARK_READ_KEYS: setting({
+    fallback: [] as string[],
+    help: "Bearer keys that may read. None: reading is open, on loopback only.",
+    secret: true,
+    ...keys,
+  }),
+  WAYMARK_CLICKHOUSE: setting({
+    fallback: "on" as "on" | "off",
+    help: "off runs without ClickHouse: windows older than memory cannot be queried.",
+    ...oneOf("on", "off"),
+  }),
+  WAYMARK_LOG_FSYNC: setting({
+    fallback: "on" as "on" | "off",
+    help: "Embedded log: on survives a power cut; off survives a killed process only.",
+    ...oneOf("on", "off"),
+  }),
+  WAYMARK_LOG_FORMAT: setting({
+    fallback: "text" as "text" | "json",
+    help: "Form of the process's own messages.",
+    ...oneOf("text", "json"),
+  }),
+  WAYMARK_WINDOW_MS: setting({
+    fallback: 5 * minuteMs,
+    help: "Length of a city window. Longer windows hold more panes.",
+    numbers: true,
+    ...minutes(minuteMs, dayMs),
+  }),
+  WAYMARK_WATERMARK_DELAY_MS: setting({
+    fallback: 30 * secondMs,
+    help: "How far the watermark stays behind the newest event: shorter closes sooner and revises more.",
+    numbers: true,
+    ...integer(0, hourMs, "ms"),
+  }),
+  WAYMARK_LATENESS_MS: setting({
+    fallback: 10 * minuteMs,
+    help: "How long after its pane's end a late event still counts: longer holds more panes.",
+    numbers: true,
+    ...minutes(0, 6 * hourMs),
+  }),
+  WAYMARK_SKEW_MS: setting({
+    fallback: 5 * minuteMs,
+    help: "An event further ahead of its record's time is a dead letter event_time_future.",
+    numbers: true,
+    ...integer(secondMs, dayMs, "ms"),
+  }),
+  WAYMARK_HOLD_MS: setting({
+    fallback: 2 * hourMs,
+    help: "How long panes are held after closing for a source that only counts as idle.",
+    numbers: true,
+    ...minutes(minuteMs, dayMs),
+  }),
+  WAYMARK_ENDED_RIDE_MS: setting({
+    fallback: hourMs,
+    help: "How long an ended ride is remembered after its last event, in event time.",
+    numbers: true,
+    ...minutes(minuteMs, dayMs),
+  }),
+  WAYMARK_DRIVER_MS: setting({
+    fallback: hourMs,
+    help: "How long a driver is remembered after its last position, in event time.",
+    numbers: true,
+    ...minutes(minuteMs, dayMs),
+  }),
+  WAYMARK_IDLE_MS: setting({
+    fallback: 10 * secondMs,
+    help: "A partition found empty this long is declared idle and no longer holds a watermark back.",
+    ...integer(secondMs, hourMs, "ms"),
+  }),
+  WAYMARK_ALIGN_MS: setting({
+    fallback: 30 * minuteMs,
+    help: "In catch-up a partition waits when further ahead of the slowest one, in event time.",
+    ...integer(minuteMs, dayMs, "ms"),
+  }),
+  WAYMARK_FLUSH_MS: setting({
+    fallback: 200,
+    help: "How often changes are published: shorter is fresher and costs more records.",
+    ...integer(10, 60_000, "ms"),
+  }),
+  WAYMARK_SNAPSHOT_MS: setting({
+    fallback: 30 * secondMs,
+    help: "How often a partition is snapshotted: longer means a longer replay after a crash.",
+    ...integer(100, hourMs, "ms"),
+  }),
+  WAYMARK_INSERT_MS: setting({
+    fallback: limits.insertAgeMs,
+    help: "How old a batch for ClickHouse may grow before it is inserted.",
+    ...integer(100, minuteMs, "ms"),
+  }),
+  WAYMARK_INPUT_RETENTION_BYTES: setting({
+    fallback: 2 * 1024 * 1024 * 1024,
+    help: "Embedded log: bytes kept per topic. Records that a restart still needs stay regardless.",
+    ...integer(16 * 1024 * 1024, 1_000_000_000_000, "bytes"),
+  }),
+} as const;
+
+export type SettingName = keyof typeof settings;
+export type Config = { [K in SettingName]: (typeof settings)[K] extends Setting<infer T> ? T : never };
+
+/** Checks the given environment. Throws config_invalid for the first wrong value, keys_required for an open door. */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const config: Record<string, unknown> = {};
+  for (const [name, entry] of Object.entries(settings) as [SettingName, Setting<unknown>][]) {
+    const given = environment[name];
+    if (given === undefined || given === "") {
+      config[name] = entry.fallback;
+      continue;
+    }
+    const value = entry.parse(given);
+    if (value === undefined) {
+      const shown = entry.secret ? "(not shown)" : JSON.stringify(given);
+      throw new WaymarkError("config_invalid", `${name} is ${shown}; allowed: ${entry.allowed}`);
+    }
+    config[name] = value;
+  }
+  refuseUnknown(environment);
+  const checked = config as Config;
+  refuseOpenDoor(checked);
+  refuseRelations(checked);
+  return checked;
+}
+
+function refuseUnknown(environment: Record<string, string | undefined>): void {
+  for (const name of Object.keys(environment)) {
+    if (name.startsWith("WAYMARK_") && !(name in settings)) {
+      throw new WaymarkError("config_invalid", `${name} is not a setting; see --help for those that are`);
+    }
+  }
+  for (const name of ["KAFKA_BROKERS", "REDIS_URL", "CLICKHOUSE_URL"]) {
+    if ((environment[name] ?? "") !== "") {
+      throw new WaymarkError(
+        "config_invalid",
+        `${name} is set, but this release runs on its embedded parts only; allowed: unset`,
+      );
+    }
+  }
+}
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+function refuseOpenDoor(config: Config): void {
+  if (loopback.test(config.WAYMARK_HOST)) return;
+  for (const name of ["WAYMARK_INGEST_KEYS", "WAYMARK_READ_KEYS"] as const) {
+    if (config[name].length === 0) {
+      throw new WaymarkError(
+        "keys_required",
+        `WAYMARK_HOST is "${config.WAYMARK_HOST}", which others can reach; set ${name}, or listen on 127.0.0.1`,
+      );
+    }
+  }
+}
+
+function refuseRelations(config: Config): void {
+  if (config.WAYMARK_ENDED_RIDE_MS < config.WAYMARK_LATENESS_MS + minuteMs) {
+    throw new WaymarkError(
+      "config_invalid",
+      `WAYMARK_ENDED_RIDE_MS is ${config.WAYMARK_ENDED_RIDE_MS}; allowed: at least WAYMARK_LATENESS_MS plus one minute ` +
+        `(${config.WAYMARK_LATENESS_MS + minuteMs}), else a duplicate could outlive the memory of its ride`,
+    );
+  }
+  if (config.WAYMARK_DRIVER_MS < config.WAYMARK_LATENESS_MS + minuteMs) {
+    throw new WaymarkError(
+      "config_invalid",
+      `WAYMARK_DRIVER_MS is ${config.WAYMARK_DRIVER_MS}; allowed: at least WAYMARK_LATENESS_MS plus one minute ` +
+        `(${config.WAYMARK_LATENESS_MS + minuteMs})`,
+    );
+  }
+}
+
+/** The settings that change a published number, for the fold version. */
+export function numberSettings(config: Config): [string, unknown][] {
+  return (Object.entries(settings) as [SettingName, Setting<unknown>][])
+    .filter(([, entry]) => entry.numbers === true)
+    .map(([name]) => [name, config[name]]);
+}
+
+/** The table of settings as plain text, for `--help`. */
+export function settingsHelp(): string {
+  return (Object.entries(settings) as [string, Setting<unknown>][])
+    .map(([name, s]) => {
+      const shown = Array.isArray(s.fallback) ? "none" : s.fallback === "" ? "empty" : String(s.fallback);
+      return `  ${name}\n      ${s.help}\n      Default ${shown}; allowed: ${s.allowed}.`;
+    })
+    .join("\n");
+}

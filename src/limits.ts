@@ -1,0 +1,77 @@
+/**
+ * Every bound of the system, with its unit in its name, and the relations that must hold between them.
+ * A bound that people may want to move is a setting (config.ts) whose default stands here.
+ */
+import { invariant } from "./invariant.ts";
+import { hourMs, minuteMs, secondMs } from "./time.ts";
+
+export const limits = {
+  /** A record's value; larger ones are dead letters `record_too_large`. */
+  recordBytesMax: 64 * 1024,
+  /** Nesting of a JSON value; deeper ones are dead letters `json_too_deep`. */
+  jsonDepthMax: 16,
+  /** Keys in one JSON record, all levels together; more are dead letters `json_too_many_keys`. */
+  jsonKeysMax: 256,
+  /** Characters of an id. */
+  idCharsMax: 128,
+  /** Characters of a city name. */
+  cityCharsMax: 64,
+  /** Characters of a cancellation reason kept; longer reasons are dead letters `field_invalid`. */
+  reasonCharsMax: 256,
+  /** A fare in cents: 1,000,000.00. */
+  fareCentsMax: 100_000_000,
+
+  /** Records handed to a fold in one batch. */
+  fetchRecordsMax: 2_000,
+  /** Records of one flush appended to the log at once. */
+  appendRecordsMax: 5_000,
+  /** Outputs a fold may hold before it is flushed regardless of time. */
+  outboxRecordsMax: 2_000,
+  outboxBytesMax: 4 * 1024 * 1024,
+  /** Rider additions in one partial record; more go into further records. */
+  partialRegistersMax: 200,
+
+  /** Events one ride may have; further ones are dead letters `ride_events_exceeded`. */
+  rideEventsMax: 500,
+  /** Points of a driver kept as its trail. */
+  driverTrailMax: 24,
+  /** Ride actors of one partition; the oldest-touched ended ride leaves first, counted as inexact. */
+  ridesPerPartitionMax: 1_000_000,
+  driversPerPartitionMax: 1_000_000,
+  /** Consecutive records on which a handler may throw before its partition stops. */
+  handlerFailuresMax: 10,
+
+  /** Manifests kept per partition and byte format. */
+  manifestsKept: 3,
+  /** Bytes of a snapshot segment before compression. */
+  segmentBytesMax: 512 * 1024,
+
+  /** Body of one ingestion request after decompression. */
+  bodyBytesMax: 5 * 1024 * 1024,
+  /** Items of one ingestion request. */
+  bodyItemsMax: 10_000,
+  /** Time a client has for sending its body. */
+  bodyMs: 10 * secondMs,
+  /** Requests being handled at once; more are answered 503. */
+  requestsMax: 1_000,
+  /** Live pages at once; more are answered 503. */
+  streamsMax: 500,
+  /** Events kept for a stream that comes back with Last-Event-ID. */
+  streamReplayMax: 2_000,
+  /** Windows of history per city a node keeps in memory. */
+  boardWindowsMax: 180,
+
+  /** Rows of one insert into ClickHouse. */
+  insertRowsMax: 20_000,
+  /** Age at which a smaller batch is inserted. */
+  insertAgeMs: 5 * secondMs,
+
+  /** SIGTERM to exit. */
+  drainMs: 25 * secondMs,
+  /** Longest ride: part of the warm-up. */
+  rideMsMax: 4 * hourMs,
+} as const;
+
+invariant(limits.outboxRecordsMax <= limits.appendRecordsMax, "a full outbox must fit into one append");
+invariant(limits.bodyBytesMax >= limits.recordBytesMax, "a body must be able to carry one whole record");
+invariant(limits.rideMsMax > 60 * minuteMs, "the longest ride outlasts every shorter time-out");

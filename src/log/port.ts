@@ -1,0 +1,109 @@
+/**
+ * The log port: topics of partitions of records, appended once and read in order by offset.
+ *
+ * Kafka's model, cut down to what Waymark needs. Two implementations pass tests/conformance/log_suite.ts:
+ * `sqlite.ts` (the embedded default) and `memory.ts` (the twin); a broker adapter is a third.
+ *
+ *   append ──► partition: [start … record record record … end)        end = offset the next record gets
+ *                             ▲ committed(group)
+ *   join(group) ──► assigned(partition) → first offset wanted
+ *                   batch(partition) ─┐ never two at once for one partition,
+ *                   batch(partition) ─┘ never one after revoked or lost
+ *                   revoked | lost
+ */
+
+/** Bytes in a log. `value` may be a view into a larger buffer: copy what you keep. */
+export type LogRecord = {
+  offset: number;
+  /** Log append time, or the time the appender stated, milliseconds. */
+  timestampMs: number;
+  key: Uint8Array | null;
+  value: Uint8Array;
+  headers: RecordHeaders | null;
+};
+
+export type RecordHeaders = Record<string, string>;
+
+/** A record on its way into a log. */
+export type NewRecord = {
+  topic: string;
+  partition: number;
+  key: Uint8Array | null;
+  value: Uint8Array;
+  headers?: RecordHeaders;
+  /** States the record's time instead of the log's clock: for replaying recorded data. */
+  timestampMs?: number;
+};
+
+export type TopicSpec = {
+  topic: string;
+  partitions: number;
+  retentionMs: number;
+  /** Upper bound of a partition's stored bytes; the oldest go first. Embedded log only. */
+  retentionBytes?: number;
+};
+
+export type TopicPartition = { topic: string; partition: number };
+
+/** The records from `start` (inclusive) to `end` (exclusive) can be read. */
+export type LogBounds = { start: number; end: number };
+
+export type Committed = { offset: number; metadata: string };
+
+export type Commit = TopicPartition & Committed;
+
+/** What a group member does with its partitions. Each callback is awaited before the next one for that partition. */
+export type GroupHandlers = {
+  /** The partition is ours: restore, then say at which offset to begin. */
+  assigned(tp: TopicPartition): Promise<number>;
+  /** In offset order, without gaps except those the log itself has. `end` = log end seen by this fetch. */
+  batch(tp: TopicPartition, records: LogRecord[], end: number): Promise<void>;
+  /** A fetch came back empty at the log end. `sentAtMs` = the log's clock when that fetch was sent. */
+  empty(tp: TopicPartition, at: { end: number; sentAtMs: number }): Promise<void>;
+  /** Given back in order: may still publish, snapshot and commit. */
+  revoked(tp: TopicPartition): Promise<void>;
+  /** Taken away: another member may already own it. Nothing may be awaited. */
+  lost(tp: TopicPartition): void;
+  /** A handler threw: the partition is no longer read until the process says what to do. */
+  failed(tp: TopicPartition, error: unknown): void;
+};
+
+export type Membership = {
+  readonly memberId: string;
+  assignment(): TopicPartition[];
+  /** Stores committed offsets for this group. Refuses (throws log_unavailable) partitions not assigned to this member. */
+  commit(commits: Commit[]): Promise<void>;
+  pause(tp: TopicPartition): void;
+  resume(tp: TopicPartition): void;
+  /** Revokes everything, then leaves the group. */
+  leave(): Promise<void>;
+};
+
+export type JoinOptions = {
+  group: string;
+  topics: string[];
+  handlers: GroupHandlers;
+  /** Records handed to `batch` at most. Default: limits.fetchRecordsMax. */
+  batchRecordsMax?: number;
+};
+
+export type Log = {
+  /** Creates missing topics; throws topic_mismatch naming the difference when one exists with other partitions. */
+  ensureTopics(specs: TopicSpec[]): Promise<void>;
+  /** Partition count, or null when the topic does not exist. */
+  partitionCount(topic: string): Promise<number | null>;
+  /** Resolves when every record is durable. Records of one call and one partition get consecutive offsets in order. */
+  append(records: NewRecord[]): Promise<void>;
+  bounds(topic: string): Promise<LogBounds[]>;
+  /** At most `maxRecords` from `offset` on; empty at the log end. Throws log_trimmed below the log start. */
+  read(tp: TopicPartition, offset: number, maxRecords: number): Promise<LogRecord[]>;
+  /** The first offset whose record time is at or after `timeMs`; the log end if there is none. */
+  offsetAt(tp: TopicPartition, timeMs: number): Promise<number>;
+  join(options: JoinOptions): Promise<Membership>;
+  committed(group: string, topic: string): Promise<(Committed | null)[]>;
+  /** The log's own clock, milliseconds: what an append now would be stamped with. */
+  clockMs(): number;
+  /** Resolves at the next append to the topic, or when the signal aborts. For readers without a group. */
+  appended(topic: string, signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+};
