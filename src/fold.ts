@@ -1,0 +1,94 @@
+/**
+ * The contract between a stage and the runtime: a fold is `state' = fold(state, record)` for one partition.
+ *
+ * No clock, no randomness, no I/O, no look at another partition. What it wants published it puts into the outbox;
+ * all of it may be published again, in other chunks, by anyone, at any time, without harm. Runtime, log and
+ * snapshot code know this page only, never rides.
+ */
+import type { LogRecord, RecordHeaders } from "./log/port.ts";
+import type { TopicName } from "./log/topics.ts";
+
+export type { LogRecord };
+
+/** Something to publish. Without a partition, the key chooses it. */
+export type Output = {
+  topic: TopicName;
+  partition?: number;
+  key: Uint8Array;
+  value: Uint8Array;
+  headers?: RecordHeaders;
+};
+
+/** Collects outputs between two flushes. */
+export class Outbox {
+  #outputs: Output[] = [];
+  #bytes = 0;
+
+  get records(): number {
+    return this.#outputs.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(output: Output): void {
+    this.#outputs.push(output);
+    this.#bytes += output.value.length + output.key.length;
+  }
+
+  take(): Output[] {
+    const taken = this.#outputs;
+    this.#outputs = [];
+    this.#bytes = 0;
+    return taken;
+  }
+}
+
+/** One entry of a fold's state: a kind and JSON values. */
+export type FoldEntry = [kind: string, ...data: unknown[]];
+
+export type FoldStatus = {
+  /** Null before the first event. */
+  watermarkMs: number | null;
+  actors: Record<string, number>;
+};
+
+export type Fold = {
+  /** Takes the next record of the partition into account. */
+  fold(record: LogRecord, out: Outbox): void;
+  /** Puts what changed since the last flush into the outbox. Changes no state that a snapshot holds. */
+  flush(out: Outbox): void;
+  /** Declares the source idle at `nextOffset`; after a flush. Stages that are no sources leave it out. */
+  idle?(at: IdleDeclaration, out: Outbox): void;
+  /** Declares the source ended: a replayed file has no more. After a flush. */
+  end?(nextOffset: number, out: Outbox): void;
+  /** Marks all held registers as to be published again: after a cold start. */
+  markAll(): void;
+  /** The whole state, as entries; nothing may be waiting for a flush. */
+  entries(): Generator<FoldEntry>;
+  /** Takes one entry back into an empty fold, in the order they were given. */
+  restore(entry: FoldEntry): void;
+  /** Where a cold start begins to count. */
+  since(offset: number): void;
+  status(): FoldStatus;
+  /** Log time of the oldest event first told of since this was last asked: a remark, for measuring latency. */
+  takeSinceMs?(): number | null;
+};
+
+export type IdleDeclaration = {
+  nextOffset: number;
+  /** Log time between the source's last record and the empty fetch; null when it never had a record. */
+  quietMs: number | null;
+};
+
+/** A stage: which topic it reads and how a partition of it is folded. */
+export type Stage<F extends Fold = Fold> = {
+  name: "rides" | "locations" | "cities";
+  source: TopicName;
+  /** Whether its partitions hold watermarks back and so must be declared idle or ended. */
+  declaresIdle: boolean;
+  /** How much log time before the committed position a cold start folds without publishing. */
+  warmUpMs: number;
+  create(partition: number): F;
+};

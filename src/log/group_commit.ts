@@ -1,0 +1,140 @@
+/**
+ * Group commit of the embedded log: what arrives within one turn of the event loop shares one transaction.
+ *
+ * A transaction costs a sync of the disk, whatever it holds. So a call only lays its records into the writers of
+ * their partitions; a turn later everything laid down becomes rows, is committed, and all the callers are answered.
+ *
+ *   append ─┐
+ *   append ─┼─► writers ──(one turn)──► BEGIN, a row per partition, COMMIT ──► ends move, callers answered, readers woken
+ *   commit ─┘
+ *
+ * The invariant: the records of one call are never in two transactions. A killed process leaves all of them or none.
+ */
+import { messageOf, WaymarkError } from "../errors.ts";
+import type { SqliteFile } from "../sqlite_file.ts";
+import { breathe, type Clock } from "../time.ts";
+import type { Committed, NewRecord } from "./port.ts";
+import type { StoredPartition } from "./sqlite_partitions.ts";
+
+/** Bytes waiting for a commit at which the next call has it made first. */
+const waitingBytesMax = 8 * 1024 * 1024;
+
+export type GroupCommit = {
+  /** `targets[i]` is the partition of `records[i]`. */
+  append(records: NewRecord[], targets: StoredPartition[]): Promise<void>;
+  storeCommits(group: string, commits: [StoredPartition, Committed][]): Promise<void>;
+  /** Commits what is waiting, now. */
+  flush(): void;
+};
+
+type Round = {
+  touched: Set<StoredPartition>;
+  commits: { group: string; partition: StoredPartition; committed: Committed }[];
+  bytes: number;
+  done: PromiseWithResolvers<void>;
+};
+
+type Written = { partition: StoredPartition; end: number; bytes: number };
+
+export function groupCommit(
+  file: SqliteFile,
+  { clock, durable }: { clock: Clock; durable(partitions: Iterable<StoredPartition>): void },
+): GroupCommit {
+  const insertBatch = file.db.prepare(
+    `INSERT INTO batch (partition_id, base_offset, end_offset, latest_ms, appended_ms, size, records)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const insertCommit = file.db.prepare(
+    `INSERT INTO committed (consumer_group, partition_id, next_offset, metadata) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset, metadata = excluded.metadata`,
+  );
+  let waiting: Round | null = null;
+
+  function enlist(): Round {
+    if (waiting !== null) return waiting;
+    const round: Round = { touched: new Set(), commits: [], bytes: 0, done: Promise.withResolvers() };
+    waiting = round;
+    void breathe().then(() => {
+      if (waiting === round) flush();
+    });
+    return round;
+  }
+
+  function flush(): void {
+    const round = waiting;
+    if (round === null) return;
+    waiting = null;
+    try {
+      const written = file.transaction(() => write(round));
+      for (const { partition, end, bytes } of written) {
+        partition.end = end;
+        partition.storedBytes += bytes;
+      }
+    } catch (error) {
+      abandon(round, error);
+      return;
+    }
+    round.done.resolve();
+    durable(round.touched);
+  }
+
+  function write(round: Round): Written[] {
+    for (const { group, partition, committed } of round.commits) {
+      insertCommit.run(group, partition.id, committed.offset, committed.metadata);
+    }
+    return [...round.touched].map(writePartition);
+  }
+
+  function writePartition(partition: StoredPartition): Written {
+    let { end } = partition;
+    let bytes = 0;
+    for (const batch of partition.writer.take()) {
+      const base = end;
+      end += batch.count;
+      bytes += batch.bytes.length;
+      insertBatch.run(
+        partition.id,
+        base,
+        end,
+        batch.latestMs,
+        clock.nowMs(),
+        batch.bytes.length,
+        batch.bytes,
+      );
+    }
+    return { partition, end, bytes };
+  }
+
+  function abandon(round: Round, error: unknown): void {
+    if (waiting === round) waiting = null;
+    for (const partition of round.touched) partition.writer.take();
+    const message = `writing to the log failed: ${messageOf(error)}; nothing of the call was stored`;
+    round.done.reject(new WaymarkError("log_unavailable", message, { cause: error }));
+  }
+
+  return {
+    append(records, targets) {
+      if (records.length === 0) return Promise.resolve();
+      if (waiting !== null && waiting.bytes >= waitingBytesMax) flush();
+      const round = enlist();
+      try {
+        const nowMs = clock.nowMs();
+        records.forEach((record, i) => {
+          const partition = targets[i]!;
+          round.touched.add(partition);
+          partition.writer.add(record, record.timestampMs ?? nowMs);
+          round.bytes += record.value.length;
+        });
+      } catch (error) {
+        abandon(round, error);
+      }
+      return round.done.promise;
+    },
+    storeCommits(group, commits) {
+      const round = enlist();
+      for (const [partition, committed] of commits) round.commits.push({ group, partition, committed });
+      return round.done.promise;
+    },
+    flush,
+  };
+}

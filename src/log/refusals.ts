@@ -1,0 +1,35 @@
+/** What every log refuses, in the same words whichever log it is. */
+import { WaymarkError } from "../errors.ts";
+import { partitionName } from "./assignment.ts";
+import type { TopicPartition, TopicSpec } from "./port.ts";
+
+export const logClosed = () => new WaymarkError("log_unavailable", "the log is closed");
+
+export const topicMissing = (topic: string) =>
+  new WaymarkError("topic_mismatch", `topic ${topic} does not exist; create it first (deno task topics)`);
+
+export const partitionMissing = ({ topic, partition }: TopicPartition, partitions: number) =>
+  new WaymarkError(
+    "topic_mismatch",
+    `topic ${topic} has ${partitions} partitions, 0 to ${partitions - 1}, not ${partition}`,
+  );
+
+export const otherPartitionCount = ({ topic, partitions }: TopicSpec, existing: number) =>
+  new WaymarkError(
+    "topic_mismatch",
+    `topic ${topic} has ${existing} partitions; ${partitions} are wanted, and a partition count cannot be changed`,
+  );
+
+export const belowStart = (tp: TopicPartition, offset: number, start: number) =>
+  new WaymarkError(
+    "log_trimmed",
+    `${partitionName(tp)} cannot be read from offset ${offset}: the log begins at ${start}`,
+  );
+
+export const beyondEnd = (tp: TopicPartition, offset: number, end: number) =>
+  new WaymarkError(
+    "log_behind_snapshot",
+    `${
+      partitionName(tp)
+    } is to be read from offset ${offset}, but the log ends at ${end}: it was trimmed or replaced`,
+  );

@@ -1,0 +1,46 @@
+/**
+ * A manifest: what a snapshot is a snapshot of, and the names of its segments.
+ *
+ * The bytes carry their own checksum, so that a flipped bit anywhere makes the manifest unreadable instead of
+ * wrong; segments are named by the hash of their content.
+ */
+import { contentHash, fromUtf8, utf8 } from "../ids.ts";
+
+/** The byte format written. A release reads its own and the previous one (there is none yet). */
+export const snapshotFormat = 1;
+
+export type Manifest = {
+  format: number;
+  fold_version: string;
+  generation: number;
+  log_epoch: number;
+  topic: string;
+  partition: number;
+  partitions: number;
+  /** Everything before this offset is contained. */
+  next_offset: number;
+  watermark_ms: number | null;
+  /** The last folded record, to recognise the log by; null when none was folded. */
+  last: { offset: number; timestamp_ms: number; fingerprint: string } | null;
+  segments: string[];
+  /** Wall clock, for showing an age. */
+  taken_at_ms: number;
+};
+
+export async function encodeManifest(manifest: Manifest): Promise<Uint8Array> {
+  const body = JSON.stringify(manifest);
+  return utf8(`${await contentHash(utf8(body))}\n${body}`);
+}
+
+export type ReadManifest = { ok: true; manifest: Manifest } | { ok: false; reason: "torn" | "newer_format" };
+
+export async function decodeManifest(bytes: Uint8Array): Promise<ReadManifest> {
+  const text = fromUtf8(bytes);
+  const cut = text.indexOf("\n");
+  const body = text.slice(cut + 1);
+  if (cut !== 64 || await contentHash(utf8(body)) !== text.slice(0, cut)) {
+    return { ok: false, reason: "torn" };
+  }
+  const manifest = JSON.parse(body) as Manifest;
+  return manifest.format > snapshotFormat ? { ok: false, reason: "newer_format" } : { ok: true, manifest };
+}

@@ -1,0 +1,239 @@
+/**
+ * Third phase: the actor of one partition. Folds batches, publishes what changed, snapshots, commits.
+ *
+ *   acquire ─► restore ─► run ─► drain
+ *
+ * The order is publish (acknowledged) → snapshot → commit, always: whatever a snapshot contains has been published,
+ * whatever is committed has been snapshotted. Everything here takes turns: while a snapshot is taken in slices the
+ * partition does not fold.
+ */
+import type { Fold, LogRecord, Output, Stage } from "../fold.ts";
+import { Outbox } from "../fold.ts";
+import { contentHash, fingerprint } from "../ids.ts";
+import { invariant } from "../invariant.ts";
+import { limits } from "../limits.ts";
+import type { Commit, TopicPartition } from "../log/port.ts";
+import type { SnapshotKey, SnapshotStore } from "../snapshots/port.ts";
+import { metrics } from "../telemetry/metrics.ts";
+import { breathe, type Clock } from "../time.ts";
+import type { Identity } from "./acquire.ts";
+import { encodeManifest, type Manifest, snapshotFormat } from "./manifest.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Restored } from "./restore.ts";
+import { packEntries } from "./segments.ts";
+
+export type PartitionOptions<F extends Fold> = {
+  stage: Stage<F>;
+  tp: TopicPartition;
+  partitions: number;
+  key: SnapshotKey;
+  identity: Identity;
+  restored: Restored<F>;
+  store: SnapshotStore;
+  publisher: Publisher;
+  clock: Clock;
+  flushMs: number;
+  commit(commit: Commit): Promise<void>;
+};
+
+/** Records folded between two looks at the clock. */
+const sliceRecords = 256;
+/** How long one slice may hold the event loop. */
+const sliceMs = 12;
+
+export class PartitionActor<F extends Fold = Fold> {
+  readonly tp: TopicPartition;
+  readonly fold: F;
+  nextOffset: number;
+  /** Log end as of the last fetch. */
+  logEnd: number;
+  snapshotOffset: number;
+  snapshotAtMs: number | null;
+  idleSinceMs: number | null = null;
+  ended = false;
+  /** The restart offsets of the snapshots that are kept, newest first. */
+  readonly restartOffsets: number[];
+  readonly #options: PartitionOptions<F>;
+  readonly #outbox = new Outbox();
+  readonly #stop = new AbortController();
+  #publishFrom: number | null;
+  #last: Manifest["last"];
+  #turn: Promise<unknown> = Promise.resolve();
+  #flushedAtMs: number;
+  #declaredAtMs = -Infinity;
+
+  constructor(options: PartitionOptions<F>) {
+    const { restored, tp, clock } = options;
+    this.#options = options;
+    this.tp = tp;
+    this.fold = restored.fold;
+    this.nextOffset = this.logEnd = this.snapshotOffset = restored.nextOffset;
+    this.snapshotAtMs = restored.snapshotAtMs;
+    this.restartOffsets = [restored.nextOffset];
+    this.#publishFrom = restored.publishFrom;
+    this.#last = restored.last;
+    this.#flushedAtMs = clock.monotonicMs();
+  }
+
+  /** Null when everything folded is published; else the offset from which a cold start publishes. */
+  get publishFrom(): number | null {
+    return this.#publishFrom;
+  }
+
+  get lastRecordMs(): number | null {
+    return this.#last?.timestamp_ms ?? null;
+  }
+
+  batch(records: LogRecord[], end: number): Promise<void> {
+    return this.#inTurn(async () => {
+      this.logEnd = end;
+      this.idleSinceMs = null;
+      let folded = 0;
+      let sliceFrom = this.#options.clock.monotonicMs();
+      for (const record of records) {
+        invariant(
+          record.offset >= this.nextOffset,
+          () => `offset ${record.offset} came after ${this.nextOffset - 1} was folded`,
+        );
+        this.fold.fold(record, this.#outbox);
+        this.nextOffset = record.offset + 1;
+        if (++folded % sliceRecords === 0 && this.#options.clock.monotonicMs() - sliceFrom > sliceMs) {
+          await breathe();
+          sliceFrom = this.#options.clock.monotonicMs();
+        }
+        if (this.#outbox.records >= limits.outboxRecordsMax || this.#outbox.bytes >= limits.outboxBytesMax) {
+          await this.#publish();
+        }
+        if (this.nextOffset === this.#publishFrom) await this.#beginToPublish();
+      }
+      const last = records.at(-1);
+      if (last !== undefined) {
+        this.#last = {
+          offset: last.offset,
+          timestamp_ms: last.timestampMs,
+          fingerprint: fingerprint(last.value),
+        };
+      }
+      metrics.recordsFolded.inc({ stage: this.#options.stage.name }, records.length);
+      if (this.#options.clock.monotonicMs() - this.#flushedAtMs >= this.#options.flushMs) await this.#flush();
+    });
+  }
+
+  /** Publishes what changed; resolves when it is acknowledged. */
+  flush(): Promise<void> {
+    return this.#inTurn(() => this.#flush());
+  }
+
+  snapshot(): Promise<void> {
+    return this.#inTurn(() => this.#snapshot());
+  }
+
+  /** An empty fetch at the log end, sent at `sentAtMs` by the log's clock, after `quietForMs` without records. */
+  idle(sentAtMs: number, repeatMs: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const nowMs = this.#options.clock.monotonicMs();
+      if (nowMs - this.#declaredAtMs < repeatMs || this.#publishFrom !== null || this.ended) return;
+      this.#declaredAtMs = nowMs;
+      await this.#flush();
+      const quietMs = this.#last === null ? null : sentAtMs - this.#last.timestamp_ms;
+      this.fold.idle?.({ nextOffset: this.nextOffset, quietMs }, this.#outbox);
+      await this.#publish();
+      this.idleSinceMs ??= this.#options.clock.nowMs();
+    });
+  }
+
+  /** The source has no more records: tells the cities, and snapshots. */
+  end(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.ended) return;
+      if (this.#publishFrom !== null) await this.#beginToPublish();
+      await this.#flush();
+      this.fold.end?.(this.nextOffset, this.#outbox);
+      await this.#publish();
+      this.ended = true;
+    });
+  }
+
+  /** Ends for good: nothing is published, snapshotted or committed after this. */
+  abandon(): void {
+    this.#stop.abort();
+  }
+
+  #inTurn(task: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(() => {
+      this.#stop.signal.throwIfAborted();
+      return task();
+    });
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #flush(): Promise<void> {
+    this.#flushedAtMs = this.#options.clock.monotonicMs();
+    if (this.#publishFrom !== null && this.nextOffset >= this.#publishFrom) await this.#beginToPublish();
+    if (this.#publishFrom === null) this.fold.flush(this.#outbox);
+    await this.#publish();
+    const sinceMs = this.fold.takeSinceMs?.() ?? null;
+    if (sinceMs !== null) {
+      metrics.eventToWindow.observe(Math.max(0, this.#options.clock.nowMs() - sinceMs) / 1_000);
+    }
+  }
+
+  async #publish(): Promise<void> {
+    if (this.#outbox.records === 0) return;
+    const outputs: Output[] = this.#outbox.take();
+    if (this.#publishFrom === null) await this.#options.publisher.publish(outputs, this.#stop.signal);
+  }
+
+  /** The warm-up of a cold start is over: what it caused is dropped, what it left is published whole. */
+  async #beginToPublish(): Promise<void> {
+    this.fold.flush(this.#outbox);
+    this.#outbox.take();
+    this.#publishFrom = null;
+    this.fold.markAll();
+    this.fold.flush(this.#outbox);
+    await this.#publish();
+  }
+
+  async #snapshot(): Promise<void> {
+    if (this.nextOffset === this.snapshotOffset || this.#publishFrom !== null) return;
+    await this.#flush();
+    const { store, key, tp, identity, partitions, clock, stage } = this.#options;
+    const segments: string[] = [];
+    for (const segment of packEntries(this.fold.entries())) {
+      const hash = await contentHash(segment);
+      await store.putSegment(key, hash, segment);
+      segments.push(hash);
+      metrics.snapshotBytes.inc(segment.length);
+      await breathe();
+    }
+    const takenAtMs = clock.nowMs();
+    const manifest: Manifest = {
+      format: snapshotFormat,
+      fold_version: identity.foldVersion,
+      generation: identity.generation,
+      log_epoch: identity.logEpoch,
+      topic: tp.topic,
+      partition: tp.partition,
+      partitions,
+      next_offset: this.nextOffset,
+      watermark_ms: this.fold.status().watermarkMs,
+      last: this.#last,
+      segments,
+      taken_at_ms: takenAtMs,
+    };
+    this.#stop.signal.throwIfAborted();
+    const outcome = await store.putManifest(key, {
+      offset: this.nextOffset,
+      bytes: await encodeManifest(manifest),
+      segments,
+    });
+    this.snapshotOffset = this.nextOffset;
+    this.snapshotAtMs = takenAtMs;
+    if (outcome === "older") return;
+    metrics.snapshotsTaken.inc({ stage: stage.name });
+    this.restartOffsets.unshift(this.nextOffset);
+    this.restartOffsets.length = Math.min(this.restartOffsets.length, limits.manifestsKept);
+    await this.#options.commit({ ...tp, offset: this.nextOffset, metadata: this.#last?.fingerprint ?? "" });
+  }
+}

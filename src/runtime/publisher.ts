@@ -1,0 +1,55 @@
+/**
+ * Outputs → records in the log, acknowledged before anything that depends on them happens.
+ *
+ * An append that fails is tried again for as long as it takes: repeating is harmless, going on without is not.
+ */
+import type { Output } from "../fold.ts";
+import { limits } from "../limits.ts";
+import type { Log, NewRecord } from "../log/port.ts";
+import { type TopicName, topicName, type TopicNaming } from "../log/topics.ts";
+import { metrics } from "../telemetry/metrics.ts";
+import type { Clock } from "../time.ts";
+
+export type PublisherOptions = {
+  log: Log;
+  clock: Clock;
+  naming: TopicNaming;
+  partitionOf(topic: TopicName, key: Uint8Array): number;
+};
+
+const retryMsFirst = 100;
+const retryMsMax = 5_000;
+
+export type Publisher = { publish(outputs: Output[], signal: AbortSignal): Promise<void> };
+
+export function createPublisher({ log, clock, naming, partitionOf }: PublisherOptions): Publisher {
+  const toRecord = (output: Output): NewRecord => ({
+    topic: topicName(output.topic, naming),
+    partition: output.partition ?? partitionOf(output.topic, output.key),
+    key: output.key,
+    value: output.value,
+    ...(output.headers && { headers: output.headers }),
+  });
+  return {
+    /** Resolves when all are acknowledged; rejects only when the signal aborts in between. */
+    async publish(outputs, signal) {
+      for (let from = 0; from < outputs.length; from += limits.appendRecordsMax) {
+        const chunk = outputs.slice(from, from + limits.appendRecordsMax);
+        await appendUntilAcknowledged(chunk.map(toRecord), signal);
+        for (const output of chunk) metrics.recordsPublished.inc({ topic: output.topic });
+      }
+    },
+  };
+
+  async function appendUntilAcknowledged(records: NewRecord[], signal: AbortSignal): Promise<void> {
+    for (let retryMs = retryMsFirst;; retryMs = Math.min(retryMs * 2, retryMsMax)) {
+      signal.throwIfAborted();
+      try {
+        return await log.append(records);
+      } catch {
+        metrics.publishRetries.inc();
+        await clock.sleep(retryMs, signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * The ClickHouse sink: a consumer group of its own that copies topics into tables, so that an outage of
+ * ClickHouse delays ClickHouse and nothing else.
+ *
+ *   log ──batch──► rows.ts ──lines──► table_feed.ts ──insert──► ClickHouse
+ *    ▲                                      │
+ *    └──────────── commit ◄─────────────────┘  after the insert was answered
+ *
+ * Exact at the reader, at least once on the way: rows replace themselves (sql/). Progress is the group's
+ * committed offset and nothing else, never a maximum found in a table: an insert that spans ClickHouse
+ * partitions is not atomic. With the offset goes the fingerprint of the last record, checked in resume.ts.
+ */
+import { fingerprint } from "../ids.ts";
+import { invariant } from "../invariant.ts";
+import { limits } from "../limits.ts";
+import { messageOf } from "../errors.ts";
+import type { Committed, GroupHandlers, Log, LogRecord, Membership, TopicPartition } from "../log/port.ts";
+import { type TopicName, topicName, type TopicNaming } from "../log/topics.ts";
+import { breathe, type Clock } from "../time.ts";
+import type { Analytics } from "./analytics.ts";
+import { type Gap, resumeAt } from "./resume.ts";
+import { type RowSource, type SinkTable, sinkTables } from "./rows.ts";
+import {
+  type Chunk,
+  type Feed,
+  type FeedStatus,
+  type PartitionProgress,
+  type PoisonRow,
+  tableFeed,
+} from "./table_feed.ts";
+
+export type SinkOptions = {
+  log: Log;
+  analytics: Analytics;
+  clock: Clock;
+  /** Prefix of the group's name: `<group>-clickhouse`. */
+  group: string;
+  naming: TopicNaming;
+  logEpoch: number;
+  /** Whether a replay states the records' times: ClickHouse then keeps the rows for ever. Default false. */
+  replayed?: boolean;
+  /** Which topics go to which tables. Default: all of rows.ts. */
+  tables?: readonly SinkTable[];
+  /** Default limits.insertRowsMax. */
+  insertRowsMax?: number;
+  /** Default limits.insertAgeMs. */
+  insertMs?: number;
+  /** Takes a row that ClickHouse refuses for what is in it; its offset is committed once this resolves. */
+  poisoned?(row: PoisonRow): void | Promise<void>;
+  /** Told of records that the log had forgotten before ClickHouse got them. */
+  gapFound?(tp: TopicPartition, gap: Gap): void;
+  /** A partition stopped (log_replaced, log_behind_snapshot, a defect): what the process does about it. */
+  failed?(tp: TopicPartition, error: unknown): void;
+};
+
+export type SinkPartitionStatus = {
+  topic: string;
+  partition: number;
+  table: string;
+  committed: number;
+  /** Records behind the log end as of the last fetch. */
+  lag: number;
+  rowsInserted: number;
+  recordsSkipped: number;
+  rowsPoisoned: number;
+  gap: Gap | null;
+  oldestWaitingMs: number | null;
+  lastError: string | null;
+};
+
+export type SinkStatus = {
+  group: string;
+  tables: FeedStatus[];
+  partitions: SinkPartitionStatus[];
+  /** Partitions that are no longer read, with the reason. */
+  stopped: (TopicPartition & { error: string })[];
+};
+
+export type Sink = {
+  status(): SinkStatus;
+  /** Inserts and commits what it can at once, then leaves the group. */
+  stop(): Promise<void>;
+};
+
+/** Bytes of the lines of one block: bounds a block of dead letters, which may be 64 KiB each. */
+const insertBytesMax = 16 * 1024 * 1024;
+/** Records decoded between two turns of the event loop: about 2 ms. */
+const sliceRecords = 400;
+
+/** Joins the group and copies until stopped. The topics and tables must exist. */
+export async function startSink(options: SinkOptions): Promise<Sink> {
+  const { log, naming, clock, tables = sinkTables, insertRowsMax = limits.insertRowsMax } = options;
+  const group = `${options.group}-clickhouse`;
+  const turn = turns();
+  const joined = Promise.withResolvers<Membership>();
+  const progresses = new Map<string, PartitionProgress>();
+  const stopped = new Map<string, TopicPartition & { error: string }>();
+
+  const lanes = new Map(tables.map((table): [string, Lane] => {
+    const topic = topicName(table.topic as TopicName, naming);
+    const owned = () => [...progresses.values()].filter((progress) => progress.tp.topic === topic);
+    const feed = tableFeed({
+      table,
+      logEpoch: options.logEpoch,
+      analytics: options.analytics,
+      clock,
+      rowsMax: insertRowsMax,
+      bytesMax: insertBytesMax,
+      ageMs: options.insertMs ?? limits.insertAgeMs,
+      commit: async (commits) => await (await joined.promise).commit(commits),
+      poisoned: async (row) => await options.poisoned?.(row),
+      drained: () => void joined.promise.then((member) => owned().forEach(({ tp }) => member.resume(tp))),
+    });
+    return [topic, { table, feed }];
+  }));
+
+  const laneOf = (tp: TopicPartition): Lane => {
+    const lane = lanes.get(tp.topic);
+    invariant(lane !== undefined, () => `${tp.topic} is not a topic of the sink`);
+    return lane;
+  };
+  const holdBack = (tp: TopicPartition) => void joined.promise.then((member) => member.pause(tp));
+  const giveUp = (tp: TopicPartition) => {
+    const progress = progresses.get(keyOf(tp));
+    if (progress === undefined) return;
+    progress.owned = false;
+    progresses.delete(keyOf(tp));
+    laneOf(tp).feed.drop(progress);
+  };
+
+  const handlers: GroupHandlers = {
+    async assigned(tp) {
+      const committed = (await log.committed(group, tp.topic))[tp.partition] ?? null;
+      const resume = await resumeAt(log, tp, committed);
+      if (resume.gap !== null) options.gapFound?.(tp, resume.gap);
+      progresses.set(keyOf(tp), newProgress(tp, resume));
+      stopped.delete(keyOf(tp));
+      if (laneOf(tp).feed.full()) holdBack(tp);
+      return resume.offset;
+    },
+    async batch(tp, records, end) {
+      const progress = progresses.get(keyOf(tp));
+      const last = records.at(-1);
+      if (progress === undefined || last === undefined) return;
+      progress.end = end;
+      const { table, feed } = laneOf(tp);
+      const source = { ...tp, logEpoch: options.logEpoch, replayed: options.replayed ?? false };
+      const arrivedMs = clock.monotonicMs();
+      const { lines, offsets, skipped } = await rowsOf(table, records, source, turn);
+      if (!progress.owned) return;
+      progress.recordsSkipped += skipped;
+      progress.next = last.offset + 1;
+      feed.add({
+        partition: progress,
+        lines,
+        offsets,
+        bytes: lines.reduce((sum, line) => sum + line.length, 0),
+        first: records[0]!.offset,
+        next: positionAfter(last),
+        arrivedMs,
+      });
+      if (feed.full()) holdBack(tp);
+    },
+    async empty(tp, { end }) {
+      const progress = progresses.get(keyOf(tp));
+      if (progress !== undefined) progress.end = end;
+    },
+    async revoked(tp) {
+      const progress = progresses.get(keyOf(tp));
+      if (progress !== undefined) await laneOf(tp).feed.settle(progress);
+      giveUp(tp);
+    },
+    lost: giveUp,
+    failed(tp, error) {
+      stopped.set(keyOf(tp), { ...tp, error: messageOf(error) });
+      giveUp(tp);
+      options.failed?.(tp, error);
+    },
+  };
+
+  const member = await log.join({
+    group,
+    topics: [...lanes.keys()],
+    handlers,
+    batchRecordsMax: Math.min(limits.fetchRecordsMax, insertRowsMax),
+  });
+  joined.resolve(member);
+
+  return {
+    status: () => ({
+      group,
+      tables: [...lanes.values()].map(({ feed }) => feed.status()),
+      partitions: [...progresses.values()].map((progress) => statusOf(progress, laneOf(progress.tp))),
+      stopped: [...stopped.values()],
+    }),
+    async stop() {
+      await member.leave();
+      await Promise.all([...lanes.values()].map(({ feed }) => feed.stop()));
+    },
+  };
+}
+
+type Lane = { table: SinkTable; feed: Feed };
+
+const keyOf = (tp: TopicPartition): string => `${tp.topic}/${tp.partition}`;
+
+const positionAfter = (record: LogRecord): Committed => ({
+  offset: record.offset + 1,
+  metadata: fingerprint(record.value),
+});
+
+const newProgress = (
+  tp: TopicPartition,
+  { offset, end, gap }: { offset: number; end: number; gap: Gap | null },
+): PartitionProgress => ({
+  tp,
+  owned: true,
+  next: offset,
+  committed: offset,
+  end,
+  rowsInserted: 0,
+  recordsSkipped: 0,
+  rowsPoisoned: 0,
+  gap,
+});
+
+/** Each call resolves a turn of the event loop after the one before, whichever partition asked. */
+function turns(): () => Promise<void> {
+  let last = Promise.resolve();
+  return () => last = last.then(breathe);
+}
+
+async function rowsOf(
+  table: SinkTable,
+  records: LogRecord[],
+  source: RowSource,
+  turn: () => Promise<void>,
+): Promise<Pick<Chunk, "lines" | "offsets"> & { skipped: number }> {
+  const lines: string[] = [];
+  const offsets: number[] = [];
+  for (let i = 0; i < records.length; i++) {
+    if (i % sliceRecords === 0) await turn();
+    const record = records[i]!;
+    const row = table.row(record, source);
+    if (row.ok) {
+      lines.push(row.line);
+      offsets.push(record.offset);
+    }
+  }
+  return { lines, offsets, skipped: records.length - lines.length };
+}
+
+function statusOf(progress: PartitionProgress, { table, feed }: Lane): SinkPartitionStatus {
+  return {
+    ...progress.tp,
+    table: table.table,
+    committed: progress.committed,
+    lag: Math.max(0, progress.end - progress.committed),
+    rowsInserted: progress.rowsInserted,
+    recordsSkipped: progress.recordsSkipped,
+    rowsPoisoned: progress.rowsPoisoned,
+    gap: progress.gap,
+    oldestWaitingMs: feed.oldestWaitingMs(progress),
+    lastError: feed.status().lastError,
+  };
+}

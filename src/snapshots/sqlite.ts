@@ -1,0 +1,168 @@
+/**
+ * The embedded snapshot store: one SQLite file beside the log.
+ *
+ * Segments are put one by one, each in a transaction of its own, and only the manifest's commit is synced: it
+ * comes after them in the same write-ahead log, so a manifest that survives a power cut has its segments with it.
+ *
+ * A segment is put before any manifest names it. Until then the key's own rounds protect it: `fresh` holds it through
+ * the manifest of the round it was put in and through the next one, so that two owners of a partition (one of them
+ * a zombie) do not collect each other's segments from under a manifest that is on its way.
+ */
+import { messageOf, WaymarkError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { openSqliteFile, type SqliteFile } from "../sqlite_file.ts";
+import type { SnapshotKey, SnapshotStore, StoredManifest } from "./port.ts";
+import { refuseMissingSegment, storeClosed } from "./refusals.ts";
+
+const snapshotFormat = {
+  purpose: "snapshot store",
+  applicationId: 0x574d534e,
+  version: 1,
+  schema: `
+    CREATE TABLE segment (hash TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+    CREATE TABLE manifest (
+      key TEXT NOT NULL, next_offset INTEGER NOT NULL, bytes BLOB NOT NULL, segments TEXT NOT NULL,
+      PRIMARY KEY (key, next_offset)) STRICT;
+    CREATE TABLE named (
+      hash TEXT NOT NULL, key TEXT NOT NULL, next_offset INTEGER NOT NULL,
+      PRIMARY KEY (hash, key, next_offset)) STRICT, WITHOUT ROWID;
+    CREATE INDEX named_by_manifest ON named (key, next_offset);
+    CREATE TABLE fresh (
+      key TEXT NOT NULL, hash TEXT NOT NULL, round INTEGER NOT NULL, PRIMARY KEY (key, hash)) STRICT, WITHOUT ROWID;
+    CREATE INDEX fresh_by_hash ON fresh (hash);
+    CREATE TABLE round (key TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
+};
+
+export type SqliteSnapshotsOptions = {
+  /** The file; its folder is made when missing. */
+  path: string;
+  /** Whether a stored manifest survives a power cut. */
+  fsync: boolean;
+};
+
+/** Throws data_dir_in_use when another process has the file open, log_format_unknown when it cannot be read. */
+export function openSqliteSnapshots({ path, fsync }: SqliteSnapshotsOptions): SnapshotStore {
+  const file = openSqliteFile({ ...snapshotFormat, path, durable: false });
+  const tables = snapshotTables(file);
+  let closed = false;
+
+  function guarded<T>(work: () => T): T {
+    if (closed) throw storeClosed();
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof WaymarkError) throw error;
+      const message = `the snapshot store's file failed: ${messageOf(error)}`;
+      throw new WaymarkError("snapshot_store_unavailable", message, { cause: error });
+    }
+  }
+
+  function synced<T>(work: () => T): T {
+    file.setDurable(fsync);
+    try {
+      return file.transaction(work);
+    } finally {
+      file.setDurable(false);
+    }
+  }
+
+  return {
+    putSegment: async (key, hash, bytes) =>
+      guarded(() => file.transaction(() => tables.putSegment(key, hash, bytes))),
+    putManifest: async (key, manifest) => guarded(() => synced(() => tables.putManifest(key, manifest))),
+    manifests: async (key) => guarded(() => tables.manifests(key)),
+    segment: async (_key, hash) => guarded(() => tables.segment(hash)),
+    discard: async (key, offset) => guarded(() => file.transaction(() => tables.forget(key, [offset]))),
+    async close() {
+      if (closed) return;
+      closed = true;
+      file.close();
+    },
+  };
+}
+
+type ManifestRow = { next_offset: number; bytes: Uint8Array; segments: string };
+
+function snapshotTables({ db }: SqliteFile) {
+  const putSegment = db.prepare("INSERT INTO segment (hash, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING");
+  const segmentBytes = db.prepare("SELECT bytes FROM segment WHERE hash = ?");
+  const segmentHeld = db.prepare("SELECT 1 FROM segment WHERE hash = ?");
+  const roundOf = db.prepare("SELECT number FROM round WHERE key = ?");
+  const setRound = db.prepare(
+    "INSERT INTO round (key, number) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET number = ?2",
+  );
+  const freshen = db.prepare(
+    "INSERT INTO fresh (key, hash, round) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET round = ?3",
+  );
+  const stale = db.prepare("DELETE FROM fresh WHERE key = ? AND round < ? RETURNING hash");
+  const putManifest = db.prepare(
+    "INSERT INTO manifest (key, next_offset, bytes, segments) VALUES (?, ?, ?, ?)",
+  );
+  const manifestsOf = db.prepare(
+    "SELECT next_offset, bytes, segments FROM manifest WHERE key = ? ORDER BY next_offset DESC",
+  );
+  const offsetsOf = db.prepare("SELECT next_offset FROM manifest WHERE key = ? ORDER BY next_offset DESC");
+  const dropManifest = db.prepare("DELETE FROM manifest WHERE key = ? AND next_offset = ?");
+  const name = db.prepare(
+    "INSERT INTO named (hash, key, next_offset) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const unname = db.prepare("DELETE FROM named WHERE key = ? AND next_offset = ? RETURNING hash");
+  const collectOne = db.prepare(
+    `DELETE FROM segment WHERE hash = ?1
+     AND NOT EXISTS (SELECT 1 FROM named WHERE hash = ?1) AND NOT EXISTS (SELECT 1 FROM fresh WHERE hash = ?1)`,
+  );
+
+  const round = (key: SnapshotKey) => (roundOf.get(key) as { number: number } | undefined)?.number ?? 0;
+  const offsets = (key: SnapshotKey) => (offsetsOf.all(key) as ManifestRow[]).map((row) => row.next_offset);
+
+  function collect(rows: unknown[]): void {
+    for (const { hash } of rows as { hash: string }[]) collectOne.run(hash);
+  }
+
+  function forget(key: SnapshotKey, unwanted: number[]): void {
+    for (const offset of unwanted) {
+      dropManifest.run(key, offset);
+      collect(unname.all(key, offset));
+    }
+  }
+
+  function store(key: SnapshotKey, { offset, bytes, segments }: StoredManifest): void {
+    const replaced = unnameFirst(key, offset);
+    putManifest.run(key, offset, bytes, JSON.stringify(segments));
+    for (const hash of segments) name.run(hash, key, offset);
+    const next = round(key) + 1;
+    setRound.run(key, next);
+    collect([...replaced, ...stale.all(key, next - 1)]);
+  }
+
+  // What the replaced manifest named is collected only after the new one has named what is to stay.
+  function unnameFirst(key: SnapshotKey, offset: number): unknown[] {
+    dropManifest.run(key, offset);
+    return unname.all(key, offset);
+  }
+
+  return {
+    putSegment(key: SnapshotKey, hash: string, bytes: Uint8Array): void {
+      putSegment.run(hash, bytes);
+      freshen.run(key, hash, round(key));
+    },
+    putManifest(key: SnapshotKey, manifest: StoredManifest): "stored" | "older" {
+      if ((offsets(key)[0] ?? -1) > manifest.offset) return "older";
+      for (const hash of manifest.segments) {
+        refuseMissingSegment(key, manifest, { hash, held: segmentHeld.get(hash) !== undefined });
+      }
+      store(key, manifest);
+      forget(key, offsets(key).slice(limits.manifestsKept));
+      return "stored";
+    },
+    manifests: (key: SnapshotKey): StoredManifest[] =>
+      (manifestsOf.all(key) as ManifestRow[]).map(({ next_offset, bytes, segments }) => ({
+        offset: next_offset,
+        bytes,
+        segments: JSON.parse(segments),
+      })),
+    segment: (hash: string): Uint8Array | null =>
+      (segmentBytes.get(hash) as { bytes: Uint8Array } | undefined)?.bytes ?? null,
+    forget,
+  };
+}

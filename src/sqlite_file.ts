@@ -1,0 +1,158 @@
+/**
+ * Opening one of the SQLite files of a data directory.
+ *
+ * Two processes on one data directory would each believe to be the only writer, and a file written by a
+ * newer release would be misread; both are refused before anything is touched. The exclusive lock is the
+ * operating system's: it is gone the moment the process is, however it ends.
+ */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { messageOf, WaymarkError } from "./errors.ts";
+
+export type SqliteFile = {
+  db: DatabaseSync;
+  /** Runs the work in one transaction; a throw undoes all of it and is passed on. */
+  transaction<T>(work: () => T): T;
+  /** Whether commits from now on survive a power cut (they always survive a killed process). */
+  setDurable(durable: boolean): void;
+  close(): void;
+};
+
+export type SqliteFileOptions = {
+  path: string;
+  /** What the file is, in words, for messages. */
+  purpose: string;
+  /** SQLite's application_id: tells our file from anybody else's. */
+  applicationId: number;
+  /** Format version of the tables; 1 or more. A greater one in the file is refused. */
+  version: number;
+  /** Statements that make the tables of a new file. */
+  schema: string;
+  durable: boolean;
+};
+
+/** Bytes of the write-ahead log after which SQLite copies it back, and to which the file is then cut. */
+const walBytes = 16 * 1024 * 1024;
+const pageBytes = 8 * 1024;
+const cacheBytes = 16 * 1024 * 1024;
+
+// SQLite's fixed texts for SQLITE_BUSY and SQLITE_NOTADB: a statement run by `exec` carries no result code.
+const busyText = "database is locked";
+const notADatabaseText = "file is not a database";
+
+/**
+ * Throws data_dir_in_use when another process holds the file, log_format_unknown when it is not ours to read,
+ * config_invalid when it cannot be opened or written.
+ */
+export function openSqliteFile(options: SqliteFileOptions): SqliteFile {
+  try {
+    mkdirSync(dirname(options.path), { recursive: true });
+    return prepared(new DatabaseSync(options.path, { timeout: 0 }), options);
+  } catch (error) {
+    throw refusal(error, options);
+  }
+}
+
+function prepared(db: DatabaseSync, options: SqliteFileOptions): SqliteFile {
+  const file = sqliteFile(db);
+  try {
+    takeLock(db);
+    if (isNew(db)) file.transaction(() => db.exec(create(options)));
+    else refuseUnknownFormat(db, options);
+    file.setDurable(options.durable);
+    return file;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function takeLock(db: DatabaseSync): void {
+  // The order matters: exclusive before the first access, so that the write-ahead index stays in our memory.
+  db.exec("PRAGMA locking_mode = EXCLUSIVE");
+  db.exec(`PRAGMA page_size = ${pageBytes}`);
+  db.exec("PRAGMA journal_mode = WAL");
+  db.exec(`PRAGMA wal_autocheckpoint = ${walBytes / pageBytes}`);
+  db.exec(`PRAGMA journal_size_limit = ${walBytes}`);
+  db.exec(`PRAGMA cache_size = -${cacheBytes / 1024}`);
+  db.exec("BEGIN IMMEDIATE; COMMIT");
+}
+
+function isNew(db: DatabaseSync): boolean {
+  return numberOf(db, "SELECT count(*) FROM sqlite_schema") === 0;
+}
+
+const create = (options: SqliteFileOptions) =>
+  `${options.schema};
+   PRAGMA application_id = ${options.applicationId};
+   PRAGMA user_version = ${options.version};`;
+
+function refuseUnknownFormat(db: DatabaseSync, { path, purpose, applicationId, version }: SqliteFileOptions) {
+  if (numberOf(db, "PRAGMA application_id") !== applicationId) {
+    throw new WaymarkError("log_format_unknown", `${path} is not a ${purpose} of Waymark; move it away`);
+  }
+  const found = numberOf(db, "PRAGMA user_version");
+  if (found < 1 || found > version) {
+    throw new WaymarkError(
+      "log_format_unknown",
+      `${path} has ${purpose} format ${found}; this release reads 1 to ${version}: start the release that wrote it`,
+    );
+  }
+}
+
+function refusal(error: unknown, { path, purpose }: SqliteFileOptions): unknown {
+  if (error instanceof WaymarkError) return error;
+  const text = messageOf(error);
+  if (text.includes(busyText)) {
+    return new WaymarkError(
+      "data_dir_in_use",
+      `${path} is open in another process; one process at a time may use a data directory`,
+      { cause: error },
+    );
+  }
+  if (text.includes(notADatabaseText)) {
+    return new WaymarkError(
+      "log_format_unknown",
+      `${path} is not a ${purpose} of Waymark: ${text}; move it away`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return new WaymarkError(
+    "config_invalid",
+    `${path} cannot be opened as a ${purpose}: ${text}; wanted: a writable file`,
+    {
+      cause: error,
+    },
+  );
+}
+
+function sqliteFile(db: DatabaseSync): SqliteFile {
+  return {
+    db,
+    transaction(work) {
+      db.exec("BEGIN IMMEDIATE");
+      try {
+        const result = work();
+        db.exec("COMMIT");
+        return result;
+      } catch (error) {
+        undo(db);
+        throw error;
+      }
+    },
+    setDurable: (durable) => db.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`),
+    close: () => db.close(),
+  };
+}
+
+function undo(db: DatabaseSync): void {
+  // A full disk makes SQLite roll back by itself, and then there is no transaction left to end.
+  if (db.isTransaction) db.exec("ROLLBACK");
+}
+
+function numberOf(db: DatabaseSync, query: string): number {
+  return Number(Object.values(db.prepare(query).get() ?? {})[0]);
+}

@@ -1,0 +1,433 @@
+/**
+ * Stage `cities`: city-partials → city windows and alerts.
+ *
+ * Registers are merged as they come. Updates of open windows are sampled by `flush`; closing a window, revising a
+ * closed one and judging alerts are done by the fold, at the record that causes them. Ride windows close when the
+ * ride sources have passed their end (phase 1); supply joins when the location sources have passed it too (phase 2).
+ */
+import type { AlertTransition } from "../../schemas/alert.ts";
+import type { CityWindow } from "../../schemas/city_window.ts";
+import { type AlertMemory, calm, cancellationRateHigh, judge } from "../alerts/rules.ts";
+import type { Fold, FoldEntry, FoldStatus, LogRecord, Outbox, Stage } from "../fold.ts";
+import { utf8 } from "../ids.ts";
+import { invariant } from "../invariant.ts";
+import { topicPartitions } from "../log/topics.ts";
+import { isoTime } from "../time.ts";
+import { Closings, type ClosingsState } from "../windows/closings.ts";
+import { CityPanes, type CityPanesState } from "../windows/merge.ts";
+import { decodePartial, type Partial } from "../windows/partial.ts";
+import { formatRev } from "../windows/rev.ts";
+import { paneMs, paneStart } from "../windows/settings.ts";
+import {
+  effectiveWatermark,
+  minimum,
+  newSource,
+  realWatermark,
+  report,
+  type Source,
+} from "../windows/sources.ts";
+import { alertTransitionOf } from "./alert_transition.ts";
+import { cityWindowOf, type Gauges } from "./city_window.ts";
+import type { StageContext } from "./context.ts";
+import { field, paneWidth } from "./pane_fields.ts";
+
+/** Updates one flush sends per city: the windows around now. The rest is told when it closes. */
+const updatesPerCityMax = 8;
+
+type City = { panes: CityPanes; gauges: Map<number, Gauges>; dirty: Set<number>; alert: AlertMemory };
+
+/** A pane that was told of after its windows could no longer be summed: the newest count it was told with. */
+export type Missed = { source: string; city: string; minute: string; events: number };
+
+export class CitiesFold implements Fold {
+  readonly #context: StageContext;
+  readonly #partition: number;
+  readonly #sources: Source[];
+  readonly #rideSources: Source[];
+  readonly #index = new Map<string, number>();
+  readonly #rideClosings = new Closings();
+  readonly #supplyClosings = new Closings();
+  #cities = new Map<string, City>();
+  #missed = new Map<string, Missed>();
+  #unreadable = 0;
+  #rideMs: number | null = null;
+  #allMs: number | null = null;
+  /** Boundaries up to these are closed over the ride sources, and with supply. */
+  #rideClosedMs = -1;
+  #supplyClosedMs = -1;
+  /** Boundaries after this one were closed with supply; null while no location source ever had a record. */
+  #supplyFromMs: number | null = null;
+  /** Panes before this one have left and do not come back. */
+  #droppedBelowMs = 0;
+  #sinceMs: number | null = null;
+
+  constructor(context: StageContext, partition: number) {
+    this.#context = context;
+    this.#partition = partition;
+    this.#sources = (["ride-events", "driver-locations"] as const).flatMap((topic) =>
+      Array.from({ length: topicPartitions[topic] }, (_, p) => newSource({ topic, partition: p }))
+    );
+    this.#sources.forEach((source, i) => this.#index.set(`${source.topic}/${source.partition}`, i));
+    this.#rideSources = this.#sources.filter((s) => s.topic === "ride-events");
+  }
+
+  fold(record: LogRecord, out: Outbox): void {
+    const partial = decodePartial(record.value);
+    const index = partial === null
+      ? undefined
+      : this.#index.get(`${partial.source.topic}/${partial.source.partition}`);
+    if (partial === null || index === undefined) {
+      this.#unreadable++;
+      return;
+    }
+    const source = this.#sources[index]!;
+    if (!this.#isOurs(partial)) {
+      source.foreign++;
+      return;
+    }
+    const revised = this.#merge(partial, index);
+    for (const [city, end] of revised) this.#publish(city, end, "revision", out);
+    report(source, {
+      nextOffset: partial.next_offset,
+      ...(partial.watermark_ms !== undefined && { watermarkMs: partial.watermark_ms }),
+      ...(partial.idle && { idle: { standInMs: partial.idle.stand_in_ms } }),
+      ...(partial.ended && { ended: true }),
+    });
+    this.#sinceMs ??= partial.since_ms ?? null;
+    this.#advance(out);
+  }
+
+  #isOurs(partial: Partial): boolean {
+    const { foldVersion, generation, logEpoch } = this.#context;
+    return partial.fold_version === foldVersion && partial.generation === generation &&
+      partial.log_epoch === logEpoch;
+  }
+
+  /** Takes registers and closings over; returns the closed windows that changed. */
+  #merge(partial: Partial, index: number): [city: string, endMs: number][] {
+    const revised = new Map<string, [string, number]>();
+    for (const [name, paneStartMs, position, offset, values, riders] of partial.panes) {
+      const city = this.#city(name);
+      const merged = city.panes.apply(paneStartMs, [index, position, offset, values], riders);
+      if (merged === "missed") this.#miss(partial, name, paneStartMs, values);
+      if (merged !== "changed") continue;
+      for (
+        let end = paneStartMs + paneMs;
+        end <= paneStartMs + this.#context.windows.windowMs;
+        end += paneMs
+      ) {
+        if (end <= this.#rideClosedMs) revised.set(`${end} ${name}`, [name, end]);
+        else city.dirty.add(end);
+      }
+    }
+    const closings = partial.source.topic === "ride-events" ? this.#rideClosings : this.#supplyClosings;
+    for (const [name, boundaryMs, position, values] of partial.closings) {
+      closings.say(boundaryMs, name, index, position, values);
+    }
+    return [...revised.values()].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
+  }
+
+  #miss(partial: Partial, city: string, paneStartMs: number, values: number[]): void {
+    const missed = {
+      source: `${partial.source.topic}/${partial.source.partition}`,
+      city,
+      minute: isoTime(paneStartMs),
+      events: values[field.total_events] ?? 0,
+    };
+    this.#missed.set(`${missed.source} ${missed.minute} ${city}`, missed);
+  }
+
+  /** Moves the watermarks and closes what they passed, boundary by boundary. */
+  #advance(out: Outbox): void {
+    const rideMs = later(this.#rideMs, minimum(this.#rideSources.map(effectiveWatermark)));
+    const allMs = later(this.#allMs, minimum(this.#sources.map(effectiveWatermark)));
+    if (rideMs === this.#rideMs && allMs === this.#allMs) return;
+    const [rideBefore, allBefore] = [this.#rideMs, this.#allMs];
+    this.#rideMs = rideMs;
+    this.#allMs = allMs;
+    if (crossed(rideBefore, rideMs)) this.#closeRides(rideBefore ?? -Infinity, paneStart(rideMs!), out);
+    if (crossed(allBefore, allMs)) this.#closeSupply(allBefore ?? -Infinity, paneStart(allMs!), out);
+    if (crossed(rideBefore, rideMs)) this.#drop();
+  }
+
+  #closeRides(beforeMs: number, untilMs: number, out: Outbox): void {
+    for (const boundaryMs of this.#boundaries(beforeMs, untilMs, this.#rideClosings)) {
+      const sums = this.#rideClosings.freeze(boundaryMs);
+      this.#rideClosedMs = boundaryMs;
+      for (const [name, values] of sums) this.#gauges(name, boundaryMs).open = values[0] ?? 0;
+      for (const [name, city] of this.#sorted()) {
+        const values = sums.get(name);
+        if (values !== undefined) this.#judge(name, city, boundaryMs, values, out);
+        city.dirty.delete(boundaryMs);
+        this.#publish(name, boundaryMs, "final", out);
+      }
+    }
+    this.#rideClosings.closeUpTo(untilMs);
+    this.#rideClosedMs = untilMs;
+  }
+
+  #closeSupply(beforeMs: number, untilMs: number, out: Outbox): void {
+    const known = this.#sources.some((s) => s.topic === "driver-locations" && s.watermarkMs !== null);
+    if (known) this.#supplyFromMs ??= Math.max(-1, paneStart(beforeMs));
+    for (const boundaryMs of this.#boundaries(beforeMs, untilMs, this.#supplyClosings)) {
+      const sums = this.#supplyClosings.freeze(boundaryMs);
+      this.#supplyClosedMs = boundaryMs;
+      if (!known) continue;
+      for (const [name, [available = 0, enRoute = 0, onTrip = 0]] of sums) {
+        this.#gauges(name, boundaryMs).supply = [available, enRoute, onTrip];
+      }
+      for (const [name] of this.#sorted()) this.#publish(name, boundaryMs, "final", out);
+    }
+    this.#supplyClosings.closeUpTo(untilMs);
+    this.#supplyClosedMs = untilMs;
+  }
+
+  /** The boundaries in (before, until] at which a window ends or a source said something. */
+  #boundaries(beforeMs: number, untilMs: number, closings: Closings): number[] {
+    const boundaries = new Set(closings.boundaries(untilMs));
+    for (const city of this.#cities.values()) {
+      for (const end of city.panes.ends(paneStart(beforeMs), untilMs)) {
+        boundaries.add(end);
+      }
+    }
+    return [...boundaries].sort((a, b) => a - b);
+  }
+
+  #judge(name: string, city: City, boundaryMs: number, values: number[], out: Outbox): void {
+    const at = (index: number) => values[1 + index] ?? 0;
+    const completed = at(field.rides_completed);
+    const cancelled = at(field.rides_cancelled_by_rider) + at(field.rides_cancelled_by_driver) +
+      at(field.rides_cancelled_by_system);
+    const rule = cancellationRateHigh;
+    const judged = judge(rule, city.alert, boundaryMs, { cancelled, completed });
+    const sinceMs = judged.transition === "resolved" ? city.alert.sinceMs : judged.memory.sinceMs;
+    city.alert = judged.memory;
+    if (judged.transition === null) return;
+    const transition: AlertTransition = alertTransitionOf({
+      rule,
+      city: name,
+      state: judged.transition,
+      sinceMs,
+      boundaryMs,
+      counts: { completed, cancelled },
+      windowMs: this.#context.windows.windowMs,
+      rev: formatRev(this.#context.generation, boundaryMs / paneMs, 1),
+    });
+    out.push({
+      topic: "alerts",
+      key: utf8(`${rule.name}|${name}`),
+      value: utf8(JSON.stringify(transition)),
+      partition: this.#context.partitionOf("alerts", utf8(name)),
+    });
+  }
+
+  /** Panes go once no source's own records can still change a window over them, at latest holdMs after closing. */
+  #drop(): void {
+    const { windowMs, latenessMs, holdMs } = this.#context.windows;
+    const real = minimum(this.#rideSources.map(realWatermark));
+    const byRecords = real === null ? -Infinity : real - windowMs - latenessMs - paneMs;
+    const byHold = this.#rideMs! - 2 * windowMs - holdMs;
+    const belowMs = paneStart(Math.max(byRecords, byHold)) + paneMs;
+    if (!Number.isFinite(belowMs) || belowMs <= this.#droppedBelowMs) return;
+    this.#droppedBelowMs = belowMs;
+    for (const [name, city] of this.#cities) {
+      city.panes.dropBefore(belowMs);
+      for (const end of city.gauges.keys()) if (end - windowMs < belowMs) city.gauges.delete(end);
+      if (city.panes.empty && city.alert.state === "ok") this.#cities.delete(name);
+    }
+  }
+
+  flush(out: Outbox): void {
+    for (const [name, city] of this.#sorted()) {
+      if (city.dirty.size === 0) continue;
+      const aroundMs = city.panes.newestPaneMs() + paneMs;
+      const ends = [...city.dirty].sort((a, b) => Math.abs(a - aroundMs) - Math.abs(b - aroundMs) || b - a);
+      for (const end of ends.slice(0, updatesPerCityMax)) this.#publish(name, end, "update", out);
+      city.dirty.clear();
+    }
+  }
+
+  /** Log time of the oldest event told of since this was asked last: a remark for measuring latency. */
+  takeSinceMs(): number | null {
+    const sinceMs = this.#sinceMs;
+    this.#sinceMs = null;
+    return sinceMs;
+  }
+
+  #publish(name: string, endMs: number, kind: CityWindow["kind"], out: Outbox): void {
+    const window = this.window(name, endMs, kind);
+    if (window === null) return;
+    out.push({
+      topic: "analytics-aggregated",
+      key: utf8(`${name}|${window.window_start}`),
+      value: utf8(JSON.stringify(window)),
+      partition: this.#context.partitionOf("analytics-aggregated", utf8(name)),
+    });
+  }
+
+  /** The window as it stands; null when nothing happened in it or it can no longer be summed. */
+  window(name: string, endMs: number, kind: CityWindow["kind"]): CityWindow | null {
+    const city = this.#cities.get(name);
+    const merged = city?.panes.window(endMs) ?? null;
+    if (city === undefined || merged === null || merged.values[field.total_events] === 0) return null;
+    const closed = endMs <= this.#rideClosedMs;
+    const supplied = closed && endMs <= this.#supplyClosedMs && this.#supplyFromMs !== null &&
+      endMs > this.#supplyFromMs;
+    return cityWindowOf({
+      city: name,
+      endMs,
+      windowMs: this.#context.windows.windowMs,
+      merged,
+      gauges: city.gauges.get(endMs),
+      phase: supplied ? 2 : closed ? 1 : 0,
+      kind,
+      watermarkMs: finite(this.#rideMs),
+      generation: this.#context.generation,
+    });
+  }
+
+  #gauges(name: string, endMs: number): Gauges {
+    const { gauges } = this.#city(name);
+    let held = gauges.get(endMs);
+    if (held === undefined) gauges.set(endMs, held = { open: null, supply: null });
+    return held;
+  }
+
+  #city(name: string): City {
+    let city = this.#cities.get(name);
+    if (city === undefined) {
+      city = {
+        panes: new CityPanes(paneWidth, this.#context.windows.windowMs),
+        gauges: new Map(),
+        dirty: new Set(),
+        alert: calm,
+      };
+      city.panes.dropBefore(this.#droppedBelowMs);
+      this.#cities.set(name, city);
+    }
+    return city;
+  }
+
+  #sorted(): [string, City][] {
+    return [...this.#cities].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /** A cold start publishes every window it holds once. */
+  markAll(): void {
+    for (const city of this.#cities.values()) {
+      for (const end of city.panes.ends(-Infinity, Infinity)) city.dirty.add(end);
+    }
+  }
+
+  since(_offset: number): void {}
+
+  *entries(): Generator<FoldEntry> {
+    const closed = [this.#rideClosedMs, this.#supplyClosedMs].map(stored);
+    yield [
+      "head",
+      stored(this.#rideMs),
+      stored(this.#allMs),
+      ...closed,
+      this.#supplyFromMs,
+      this.#droppedBelowMs,
+      this.#unreadable,
+    ];
+    yield ["sources", this.#sources];
+    yield ["closings", this.#rideClosings.state(), this.#supplyClosings.state()];
+    for (const missed of this.#missed.values()) yield ["missed", missed];
+    for (const [name, city] of this.#cities) {
+      yield ["city", name, city.panes.state(), [...city.gauges], city.alert];
+    }
+  }
+
+  restore([kind, ...data]: FoldEntry): void {
+    switch (kind) {
+      case "head":
+        this.#rideMs = loaded(data[0]);
+        this.#allMs = loaded(data[1]);
+        this.#rideClosedMs = loaded(data[2])!;
+        this.#supplyClosedMs = loaded(data[3])!;
+        [this.#supplyFromMs, this.#droppedBelowMs, this.#unreadable] = data.slice(4) as [
+          number | null,
+          number,
+          number,
+        ];
+        break;
+      case "sources":
+        (data[0] as Source[]).forEach((source, i) => Object.assign(this.#sources[i]!, source));
+        break;
+      case "closings":
+        this.#rideClosings.restore(data[0] as { frozenMs: number | null; said: ClosingsState });
+        this.#supplyClosings.restore(data[1] as { frozenMs: number | null; said: ClosingsState });
+        break;
+      case "missed": {
+        const missed = data[0] as Missed;
+        this.#missed.set(`${missed.source} ${missed.minute} ${missed.city}`, missed);
+        break;
+      }
+      case "city": {
+        const [name, panes, gauges, alert] = data as [
+          string,
+          CityPanesState,
+          [number, Gauges][],
+          AlertMemory,
+        ];
+        const city = this.#city(name);
+        city.panes.restore(panes);
+        city.gauges = new Map(gauges);
+        city.alert = alert;
+        break;
+      }
+      default:
+        invariant(false, `a snapshot of cities has no entries of kind ${kind}`);
+    }
+  }
+
+  status(): FoldStatus {
+    return { watermarkMs: finite(this.#rideMs), actors: { city: this.#cities.size } };
+  }
+
+  get partition(): number {
+    return this.#partition;
+  }
+
+  get sources(): readonly Source[] {
+    return this.#sources;
+  }
+
+  get missed(): Missed[] {
+    return [...this.#missed.values()];
+  }
+
+  get unreadable(): number {
+    return this.#unreadable;
+  }
+
+  /** Watermark of the ride sources and of all sources, ms; +∞ after a replay has ended. */
+  get watermarks(): { rideMs: number | null; allMs: number | null } {
+    return { rideMs: this.#rideMs, allMs: this.#allMs };
+  }
+}
+
+const later = (held: number | null, next: number | null): number | null =>
+  next === null ? held : held === null ? next : Math.max(held, next);
+
+const crossed = (before: number | null, after: number | null): boolean =>
+  after !== null && (before === null || paneStart(after) > paneStart(before));
+
+/** JSON has no infinity: the watermark after a replay has ended. */
+const stored = (ms: number | null): number | null | "end" => ms === Infinity ? "end" : ms;
+const loaded = (ms: unknown): number | null => ms === "end" ? Infinity : ms as number | null;
+
+const finite = (ms: number | null): number | null => ms !== null && Number.isFinite(ms) ? ms : null;
+
+export function citiesStage(context: StageContext): Stage<CitiesFold> {
+  const { windowMs, latenessMs, holdMs } = context.windows;
+  return {
+    name: "cities",
+    source: "city-partials",
+    declaresIdle: false,
+    warmUpMs: 2 * windowMs + latenessMs + holdMs,
+    create: (partition) => new CitiesFold(context, partition),
+  };
+}

@@ -1,0 +1,27 @@
+/** What every stage is built with: settings, numbers of this installation, and how keys find partitions. */
+import type { TopicName } from "../log/topics.ts";
+import { paneMs, type WindowSettings } from "../windows/settings.ts";
+
+export type StageContext = {
+  windows: WindowSettings;
+  foldVersion: string;
+  generation: number;
+  logEpoch: number;
+  /** How long an ended ride, and a driver without positions, is remembered: event time. */
+  endedRideMs: number;
+  driverMs: number;
+  partitions: Record<TopicName, number>;
+  /** The partition of a key on a topic, as the producers choose it. */
+  partitionOf(topic: TopicName, key: Uint8Array): number;
+};
+
+/**
+ * The versions of the folds: raised by hand when outputs change for the same log and settings. The golden test
+ * fails when they change and these do not.
+ */
+export const foldVersions = { rides: 1, locations: 1, cities: 1 } as const;
+
+/** How many boundaries after a watermark can have something open: windows, requests and events ahead of it. */
+export function boundariesMax(settings: WindowSettings, openMs: number): number {
+  return Math.ceil((settings.windowMs + settings.skewMs + settings.delayMs + openMs) / paneMs) + 3;
+}

@@ -1,0 +1,255 @@
+/**
+ * Stage `locations`: driver-locations → driver actors → supply per city as of each minute boundary.
+ *
+ * It has no panes: what the cities learn from it are closing registers and its watermark.
+ */
+import { applyDriver, decideDriver, type Driver, newDriver } from "../../actors/driver.ts";
+import { driverStatuses } from "../../schemas/driver_location.ts";
+import type { DriverLocation, DriverStatus } from "../../schemas/driver_location.ts";
+import { decodeDriverLocation } from "../codec/driver_location.ts";
+import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, Stage } from "../fold.ts";
+import { hash64 } from "../ids.ts";
+import { invariant } from "../invariant.ts";
+import { limits } from "../limits.ts";
+import { BoundaryGauge, type BoundaryGaugeState } from "../windows/gauges.ts";
+import type { Ledger } from "../windows/ledger.ts";
+import { paneMs, paneStart } from "../windows/settings.ts";
+import { boundariesBetween } from "../windows/watermark.ts";
+import { ActorTable } from "./actor_table.ts";
+import { boundariesMax, type StageContext } from "./context.ts";
+import { Intake } from "./intake.ts";
+import { supplyFields } from "./pane_fields.ts";
+import { PartialWriter } from "./partial_writer.ts";
+import type { Refused } from "./rides.ts";
+
+/** A driver with the points it has seen lately (`seen`: event time ms, id as one number) and its trail. */
+export type DriverMemory = { driver: Driver; seen: number[]; trail: number[]; refused: Refused | null };
+/** event time ms, record time ms, offset, lat, lng, index of the status (−1 unknown). */
+export const trailStride = 6;
+
+const supplyField: Partial<Record<DriverStatus, number>> = Object.fromEntries(
+  supplyFields.map((name, i) => [name, i]),
+);
+
+export class LocationsFold implements Fold {
+  readonly #context: StageContext;
+  readonly #intake: Intake;
+  readonly #supply = new BoundaryGauge(supplyFields.length);
+  readonly #writer: PartialWriter;
+  readonly #drivers: ActorTable<DriverMemory>;
+  #nextOffset = 0;
+
+  constructor(context: StageContext, partition: number) {
+    this.#context = context;
+    this.#intake = new Intake(context, "driver-locations", partition);
+    this.#writer = new PartialWriter(context, "driver-locations", partition);
+    this.#drivers = new ActorTable(({ driver }) => driver.latestMs + context.driverMs);
+  }
+
+  fold(record: LogRecord, out: Outbox): void {
+    this.#nextOffset = record.offset + 1;
+    const decoded = decodeDriverLocation(record.value);
+    if (!decoded.ok) {
+      this.#intake.read(null);
+      this.#intake.deadLetter(record, decoded, out);
+      return;
+    }
+    this.#intake.read(decoded.event.driverId);
+    this.#take(record, decoded.event, out);
+    this.#intake.check();
+  }
+
+  #take(record: LogRecord, point: DriverLocation, out: Outbox): void {
+    const timeliness = this.#intake.watermark.classify(point.timeMs, record.timestampMs);
+    const known = this.#drivers.get(point.driverId);
+    if (timeliness === "future") {
+      const message = `timestamp is ${
+        point.timeMs - record.timestampMs
+      } ms ahead of the record's time; allowed: at most ${this.#context.windows.skewMs}`;
+      this.#intake.deadLetter(record, { code: "event_time_future", field: "timestamp", message }, out);
+      return;
+    }
+    const id = identity(point);
+    if (known !== undefined && hasSeen(known.seen, point.timeMs, id)) {
+      known.refused = { code: "duplicate", offset: record.offset, atMs: record.timestampMs };
+      this.#intake.duplicate();
+    } else if (timeliness === "too_late") {
+      if (known !== undefined) {
+        known.refused = { code: "too_late", offset: record.offset, atMs: record.timestampMs };
+      }
+      this.#intake.late(record, point.timeMs, "too_late", out);
+    } else {
+      const memory = known ?? { driver: newDriver(point.driverId), seen: [], trail: [], refused: null };
+      if (!this.#apply(memory, known === undefined, record, point, id, out)) return;
+      if (timeliness === "late") this.#intake.late(record, point.timeMs, "late", out);
+    }
+    this.#advance(point, record);
+  }
+
+  #apply(
+    memory: DriverMemory,
+    isNew: boolean,
+    record: LogRecord,
+    point: DriverLocation,
+    id: number,
+    out: Outbox,
+  ): boolean {
+    const watermarkMs = this.#intake.watermark.ms;
+    let step;
+    try {
+      step = decideDriver(memory.driver, point, {
+        closedMs: watermarkMs === null ? -Infinity : paneStart(watermarkMs),
+      });
+    } catch (thrown) {
+      this.#intake.handlerThrew(record, thrown, out);
+      return false;
+    }
+    for (const effect of step.effects) {
+      const index = supplyField[effect.status];
+      if (index !== undefined) this.#supply.add(effect.city, effect.boundaryMs, index, effect.by);
+    }
+    applyDriver(memory.driver, step);
+    this.#note(memory, record, point, id);
+    if (isNew) this.#remember(memory);
+    this.#intake.counted();
+    return true;
+  }
+
+  /** Keeps the ids of points that could still come again in time, and a short trail. */
+  #note(memory: DriverMemory, record: LogRecord, point: DriverLocation, id: number): void {
+    const { seen, trail } = memory;
+    seen.push(point.timeMs, id);
+    if (seen.length >= 64 && seen.length % 32 === 0) {
+      memory.seen = seen.filter((_, i) => this.#intake.watermark.accepts(seen[i - i % 2]!));
+    }
+    const status = point.status === null ? -1 : driverStatuses.indexOf(point.status);
+    trail.push(point.timeMs, record.timestampMs, record.offset, point.lat, point.lng, status);
+    if (trail.length > limits.driverTrailMax * trailStride) trail.splice(0, trailStride);
+  }
+
+  #remember(memory: DriverMemory): void {
+    if (this.#drivers.size >= limits.driversPerPartitionMax) {
+      this.#drivers.evictOldest();
+      this.#intake.ledger.evicted_by_cap++;
+    }
+    this.#drivers.add(memory.driver.id, memory);
+  }
+
+  #advance(point: DriverLocation, record: LogRecord): void {
+    const passed = this.#intake.watermark.advance(
+      point.timeMs,
+      record.timestampMs,
+      boundariesMax(this.#context.windows, 0),
+    );
+    for (const boundaryMs of passed) {
+      for (const [city, values] of this.#supply.close(boundaryMs)) {
+        this.#writer.close([city, boundaryMs, this.#nextOffset, values]);
+      }
+    }
+    if (passed.length > 0) this.#drivers.evictDue(this.#intake.watermark.ms!);
+  }
+
+  flush(out: Outbox): void {
+    this.#writer.flush([], this.#nextOffset, this.#intake.watermark.ms, out);
+  }
+
+  idle(at: IdleDeclaration, out: Outbox): void {
+    const watermarkMs = this.#intake.watermark.ms;
+    const standInMs = watermarkMs === null || at.quietMs === null
+      ? null
+      : watermarkMs + Math.max(0, at.quietMs);
+    if (standInMs !== null) this.#closeAhead(standInMs);
+    this.#writer.declare({ idle: { stand_in_ms: standInMs }, watermark_ms: watermarkMs }, at.nextOffset, out);
+  }
+
+  end(nextOffset: number, out: Outbox): void {
+    const watermarkMs = this.#intake.watermark.ms;
+    if (watermarkMs !== null) {
+      this.#closeAhead(watermarkMs + boundariesMax(this.#context.windows, 0) * paneMs);
+    }
+    this.#writer.declare({ ended: true, watermark_ms: watermarkMs }, nextOffset, out);
+  }
+
+  #closeAhead(untilMs: number): void {
+    for (
+      const boundaryMs of boundariesBetween(
+        this.#intake.watermark.ms!,
+        untilMs,
+        boundariesMax(this.#context.windows, 0),
+      )
+    ) {
+      for (const [city, values] of this.#supply.peek(boundaryMs)) {
+        this.#writer.close([city, boundaryMs, this.#nextOffset, values]);
+      }
+    }
+  }
+
+  markAll(): void {}
+
+  since(offset: number): void {
+    this.#intake.ledger.since_offset = offset;
+    this.#nextOffset = offset;
+  }
+
+  *entries(): Generator<FoldEntry> {
+    yield [
+      "head",
+      this.#nextOffset,
+      this.#intake.watermark.ms,
+      this.#intake.ledger,
+      this.#intake.failures,
+      this.#supply.state(),
+    ];
+    for (const [, memory] of this.#drivers.entries()) yield ["driver", memory];
+  }
+
+  restore([kind, ...data]: FoldEntry): void {
+    if (kind === "head") {
+      const [nextOffset, watermarkMs, ledger, failures, supply] = data;
+      this.#nextOffset = nextOffset as number;
+      this.#intake.watermark.restore(watermarkMs as number | null);
+      this.#intake.ledger = ledger as Ledger;
+      this.#intake.failures = failures as number;
+      this.#supply.restore(supply as BoundaryGaugeState);
+    } else {
+      invariant(kind === "driver", `a snapshot of locations has no entries of kind ${kind}`);
+      const memory = data[0] as DriverMemory;
+      this.#drivers.add(memory.driver.id, memory);
+    }
+  }
+
+  status(): FoldStatus {
+    return { watermarkMs: this.#intake.watermark.ms, actors: { driver: this.#drivers.size } };
+  }
+
+  get ledger(): Ledger {
+    return this.#intake.ledger;
+  }
+
+  driver(id: string): DriverMemory | undefined {
+    return this.#drivers.get(id);
+  }
+}
+
+/** What tells one point of a driver from another at the same time: its event id, else nothing. */
+function identity(point: DriverLocation): number {
+  if (point.eventId === null) return 0;
+  const { high, low } = hash64(point.eventId);
+  return (high & 0x1fffff) * 2 ** 32 + low;
+}
+
+/** Two points of one driver are the same when both time and id are. */
+function hasSeen(seen: number[], timeMs: number, id: number): boolean {
+  for (let i = seen.length - 2; i >= 0; i -= 2) if (seen[i] === timeMs && seen[i + 1] === id) return true;
+  return false;
+}
+
+export function locationsStage(context: StageContext): Stage<LocationsFold> {
+  return {
+    name: "locations",
+    source: "driver-locations",
+    declaresIdle: true,
+    warmUpMs: context.driverMs + context.windows.windowMs + context.windows.latenessMs,
+    create: (partition) => new LocationsFold(context, partition),
+  };
+}

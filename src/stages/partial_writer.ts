@@ -1,0 +1,139 @@
+/**
+ * What a source partition tells the cities: groups changed registers and closing registers by target partition.
+ *
+ * Traffic depends on cities and partitions, never on the event rate: nothing changed and no minute boundary
+ * crossed means nothing sent. The watermark goes on the last record to each target.
+ */
+import type { Outbox } from "../fold.ts";
+import { utf8 } from "../ids.ts";
+import { limits } from "../limits.ts";
+import type { TopicName } from "../log/topics.ts";
+import {
+  type ClosingEntry,
+  encodePartial,
+  type PaneEntry,
+  type Partial,
+  partialFormat,
+} from "../windows/partial.ts";
+import type { Register } from "../windows/panes.ts";
+import { paneStart } from "../windows/settings.ts";
+import type { StageContext } from "./context.ts";
+
+type Slice = { panes: PaneEntry[]; closings: ClosingEntry[] };
+type Tail = Pick<Partial, "watermark_ms" | "idle" | "ended" | "since_ms">;
+
+export class PartialWriter {
+  readonly #context: StageContext;
+  readonly #source: { topic: TopicName; partition: number };
+  readonly #key: Uint8Array;
+  #targets = new Map<string, number>();
+  #closings: ClosingEntry[] = [];
+  #toldBoundaryMs: number | null = null;
+  #sinceMs: number | null = null;
+
+  constructor(context: StageContext, topic: TopicName, partition: number) {
+    this.#context = context;
+    this.#source = { topic, partition };
+    this.#key = utf8(`${topic}/${partition}`);
+  }
+
+  /** Notes a closing register to be told with the next flush. */
+  close(closing: ClosingEntry): void {
+    this.#closings.push(closing);
+  }
+
+  /** Notes the log time of an event that the next flush is the first to tell of. */
+  told(recordMs: number): void {
+    this.#sinceMs ??= recordMs;
+  }
+
+  flush(registers: Register[], nextOffset: number, watermarkMs: number | null, out: Outbox): void {
+    const boundaryMs = watermarkMs === null ? null : paneStart(watermarkMs);
+    const crossed = boundaryMs !== this.#toldBoundaryMs;
+    if (registers.length === 0 && this.#closings.length === 0 && !crossed) return;
+    this.#toldBoundaryMs = boundaryMs;
+    this.#send(registers, nextOffset, crossed, { watermark_ms: watermarkMs }, out);
+  }
+
+  /** Tells every target something about the source itself, with the closing registers noted so far. */
+  declare(tail: Pick<Partial, "idle" | "ended" | "watermark_ms">, nextOffset: number, out: Outbox): void {
+    this.#send([], nextOffset, true, tail, out);
+  }
+
+  #send(registers: Register[], nextOffset: number, toAll: boolean, tail: Tail, out: Outbox): void {
+    const targets = this.#context.partitions["city-partials"];
+    const slices = new Map<number, Slice>();
+    const sliceOf = (target: number): Slice => {
+      let slice = slices.get(target);
+      if (slice === undefined) slices.set(target, slice = { panes: [], closings: [] });
+      return slice;
+    };
+    for (const r of registers) {
+      sliceOf(this.#target(r.city)).panes.push([
+        r.city,
+        r.paneStartMs,
+        r.position,
+        r.offset,
+        trimmed(r.values),
+        r.riders,
+      ]);
+    }
+    for (const closing of this.#closings) sliceOf(this.#target(closing[0])).closings.push(closing);
+    if (toAll) { for (let target = 0; target < targets; target++) sliceOf(target); }
+    this.#closings = [];
+    const sinceMs = this.#sinceMs;
+    this.#sinceMs = null;
+    for (const [target, slice] of slices) {
+      this.#sendSlice(
+        target,
+        slice,
+        nextOffset,
+        sinceMs === null ? tail : { ...tail, since_ms: sinceMs },
+        out,
+      );
+    }
+  }
+
+  #sendSlice(target: number, slice: Slice, nextOffset: number, tail: Tail, out: Outbox): void {
+    const chunks = Math.max(
+      1,
+      Math.ceil(Math.max(slice.panes.length, slice.closings.length) / limits.partialRegistersMax),
+    );
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const from = chunk * limits.partialRegistersMax;
+      const until = from + limits.partialRegistersMax;
+      out.push({
+        topic: "city-partials",
+        partition: target,
+        key: this.#key,
+        value: encodePartial({
+          format: partialFormat,
+          fold_version: this.#context.foldVersion,
+          generation: this.#context.generation,
+          log_epoch: this.#context.logEpoch,
+          source: this.#source,
+          next_offset: nextOffset,
+          panes: slice.panes.slice(from, until),
+          closings: slice.closings.slice(from, until),
+          ...(chunk === chunks - 1 ? tail : {}),
+        }),
+      });
+    }
+  }
+
+  #target(city: string): number {
+    let target = this.#targets.get(city);
+    if (target === undefined) {
+      target = this.#context.partitionOf("city-partials", utf8(city));
+      this.#targets.set(city, target);
+    }
+    return target;
+  }
+}
+
+/** Without the zeros at the end: most registers have no waits. */
+export function trimmed(values: number[]): number[] {
+  let length = values.length;
+  while (length > 0 && values[length - 1] === 0) length--;
+  return values.slice(0, length);
+}

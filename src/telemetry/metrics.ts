@@ -1,0 +1,111 @@
+/**
+ * Every metric in one file: name, unit, help. docs/METRICS.md is held to this list by a test.
+ *
+ * Names follow Prometheus: `waymark_<noun>_<unit>_total` for counters, base units (seconds, bytes). Gauges that
+ * mirror state (ledgers, watermarks, lags) are filled when they are scraped, from the state itself.
+ */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+export const registry = new Registry();
+
+const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+  new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
+const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+  new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] });
+
+export const metrics = {
+  recordsFolded: counter("waymark_records_folded_total", "Records a stage has folded in this process.", [
+    "stage",
+  ]),
+  recordsPublished: counter(
+    "waymark_records_published_total",
+    "Records published and acknowledged, by topic.",
+    ["topic"],
+  ),
+  publishRetries: counter("waymark_publish_retries_total", "Appends that failed and were tried again."),
+  snapshotsTaken: counter("waymark_snapshots_taken_total", "Snapshots stored.", ["stage"]),
+  snapshotBytes: counter(
+    "waymark_snapshot_bytes_total",
+    "Bytes of snapshot segments written, after compression.",
+  ),
+  snapshotFailures: counter(
+    "waymark_snapshot_failures_total",
+    "Snapshots that could not be stored; the next one is tried in turn.",
+    [
+      "stage",
+    ],
+  ),
+  snapshotsDiscarded: counter(
+    "waymark_snapshots_discarded_total",
+    "Snapshots found unusable at a start, by reason.",
+    ["reason"],
+  ),
+  partitionsStopped: counter(
+    "waymark_partitions_stopped_total",
+    "Partitions stopped over an error, by code.",
+    ["code"],
+  ),
+  eventToWindow: new Histogram({
+    name: "waymark_event_to_window_seconds",
+    help:
+      "From an event's log time to the acknowledged window update that counts it first (the oldest event of each flush).",
+    buckets: [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2, 5, 15, 60],
+    registers: [registry],
+  }),
+  loopDelay: gauge("waymark_event_loop_delay_seconds", "How late the last turn of the flush timer came."),
+  ingested: counter("waymark_ingest_items_total", "Items posted to the HTTP doors, by verdict.", [
+    "door",
+    "verdict",
+  ]),
+  requests: counter("waymark_http_requests_total", "HTTP requests answered, by route and status.", [
+    "route",
+    "status",
+  ]),
+  streams: gauge("waymark_http_streams", "Live pages connected."),
+  partitionRead: gauge("waymark_partition_read_records", "Ledger: records read.", ["topic", "partition"]),
+  partitionCounted: gauge("waymark_partition_counted_records", "Ledger: events counted.", [
+    "topic",
+    "partition",
+  ]),
+  partitionDuplicates: gauge("waymark_partition_duplicates_records", "Ledger: repeats of a known event.", [
+    "topic",
+    "partition",
+  ]),
+  partitionTooLate: gauge("waymark_partition_too_late_records", "Ledger: events behind allowed lateness.", [
+    "topic",
+    "partition",
+  ]),
+  partitionDeadLettered: gauge("waymark_partition_dead_lettered_records", "Ledger: records refused.", [
+    "topic",
+    "partition",
+  ]),
+  partitionLate: gauge("waymark_partition_late_records", "Ledger: counted though behind the watermark.", [
+    "topic",
+    "partition",
+  ]),
+  partitionMisplaced: gauge(
+    "waymark_partition_misplaced_records",
+    "Records on another partition than their key hashes to.",
+    [
+      "topic",
+      "partition",
+    ],
+  ),
+  partitionLag: gauge("waymark_partition_lag_records", "Offsets behind the log end.", ["topic", "partition"]),
+  partitionWatermark: gauge("waymark_partition_watermark_seconds", "Watermark, seconds since the epoch.", [
+    "topic",
+    "partition",
+  ]),
+  partitionActors: gauge("waymark_partition_actors", "Actors in memory.", ["topic", "partition"]),
+  snapshotAge: gauge("waymark_snapshot_age_seconds", "Age of the newest snapshot of the partition.", [
+    "topic",
+    "partition",
+  ]),
+  missedAfterIdle: gauge(
+    "waymark_missed_after_idle_panes",
+    "Panes told of after their windows had left memory.",
+  ),
+  sinkRows: gauge("waymark_sink_rows", "Rows inserted into ClickHouse by this process.", ["table"]),
+  sinkLag: gauge("waymark_sink_lag_records", "Records not inserted into ClickHouse yet.", ["topic"]),
+  sinkAge: gauge("waymark_sink_oldest_seconds", "Age of the oldest record not inserted into ClickHouse yet."),
+};

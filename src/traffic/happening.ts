@@ -1,0 +1,14 @@
+/**
+ * Something that took place, not yet sent: its JSON text is `head`, the event's time, `tail`.
+ *
+ * The time is written last because a bad clock or a missing zone is decided when the event is sent.
+ */
+import type { TrafficTopic } from "./item.ts";
+
+export type Happening = {
+  topic: TrafficTopic;
+  key: string;
+  timeMs: number;
+  head: string;
+  tail: string;
+};

@@ -1,0 +1,144 @@
+/**
+ * One city's windows, merged from the registers of all source partitions.
+ *
+ * Per (source, pane) the register with the greatest position is kept; the sums of a pane are kept up to date by
+ * the difference to the one it replaces; a window is the sum of its panes and its distinct riders. Panes leave
+ * together with every window over them, and are never recreated: what comes for one that left is missed.
+ */
+import { RiderWindows } from "./distinct.ts";
+import { paneMs } from "./settings.ts";
+import { unpackHashes } from "./table64.ts";
+
+export type SourceRegister = [source: number, position: number, offset: number, values: number[]];
+
+type MergedPane = { values: number[]; positions: number; registers: Map<number, SourceRegister> };
+
+export type MergedWindow = { values: number[]; positions: number; riders: number };
+
+/** `missed`: every window over the pane can no longer be summed completely. */
+export type Merged = "changed" | "unchanged" | "missed";
+
+export type CityPanesState = {
+  droppedBelowMs: number | null;
+  panes: [paneStartMs: number, registers: SourceRegister[]][];
+  riders: [minute: number, hashes: string][];
+};
+
+export class CityPanes {
+  readonly #width: number;
+  readonly #windowMs: number;
+  #panes = new Map<number, MergedPane>();
+  #riders: RiderWindows;
+  #droppedBelowMs = -Infinity;
+
+  constructor(width: number, windowMs: number) {
+    this.#width = width;
+    this.#windowMs = windowMs;
+    this.#riders = new RiderWindows(windowMs);
+  }
+
+  get empty(): boolean {
+    return this.#panes.size === 0;
+  }
+
+  /** Takes a register and the riders that came with it. */
+  apply(paneStartMs: number, register: SourceRegister, riders: string): Merged {
+    if (paneStartMs - this.#windowMs + paneMs < this.#droppedBelowMs) return "missed";
+    let changed = false;
+    if (riders !== "") {
+      const pairs = unpackHashes(riders);
+      for (let i = 0; i < pairs.length; i += 2) {
+        if (this.#riders.add(pairs[i]!, pairs[i + 1]!, paneStartMs)) changed = true;
+      }
+    }
+    const pane = this.#pane(paneStartMs);
+    const [source, position, , values] = register;
+    const held = pane.registers.get(source);
+    if (held !== undefined && held[1] >= position) return changed ? "changed" : "unchanged";
+    pane.registers.set(source, register);
+    pane.positions += position - (held?.[1] ?? 0);
+    const before = held?.[3] ?? [];
+    for (let i = 0; i < this.#width; i++) pane.values[i]! += (values[i] ?? 0) - (before[i] ?? 0);
+    return "changed";
+  }
+
+  /** The window that ends at `endMs`; null when no pane of it has anything, or one of them has left. */
+  window(endMs: number): MergedWindow | null {
+    const startMs = endMs - this.#windowMs;
+    if (startMs < this.#droppedBelowMs) return null;
+    let merged: MergedWindow | null = null;
+    for (let at = startMs; at < endMs; at += paneMs) {
+      const pane = this.#panes.get(at);
+      if (pane === undefined) continue;
+      merged ??= {
+        values: new Array<number>(this.#width).fill(0),
+        positions: 0,
+        riders: this.#riders.count(startMs),
+      };
+      merged.positions += pane.positions;
+      for (let i = 0; i < this.#width; i++) merged.values[i]! += pane.values[i]!;
+    }
+    return merged;
+  }
+
+  /** The ends, in order, of all windows in (afterMs, untilMs] that have a pane. */
+  ends(afterMs: number, untilMs: number): number[] {
+    const ends = new Set<number>();
+    for (const paneStartMs of this.#panes.keys()) {
+      const first = Math.max(paneStartMs + paneMs, afterMs + paneMs);
+      const last = Math.min(paneStartMs + this.#windowMs, untilMs);
+      for (let end = first; end <= last; end += paneMs) ends.add(end);
+    }
+    return [...ends].sort((a, b) => a - b);
+  }
+
+  /** What each source contributed to a window, for explaining it. */
+  contributions(endMs: number): Map<number, { positions: number; offset: number; values: number[] }> {
+    const bySource = new Map<number, { positions: number; offset: number; values: number[] }>();
+    for (let at = endMs - this.#windowMs; at < endMs; at += paneMs) {
+      for (const [source, position, offset, values] of this.#panes.get(at)?.registers.values() ?? []) {
+        const sum = bySource.get(source) ??
+          { positions: 0, offset: -1, values: new Array<number>(this.#width).fill(0) };
+        sum.positions += position;
+        sum.offset = Math.max(sum.offset, offset);
+        values.forEach((value, i) => sum.values[i]! += value);
+        bySource.set(source, sum);
+      }
+    }
+    return bySource;
+  }
+
+  newestPaneMs(): number {
+    return Math.max(-Infinity, ...this.#panes.keys());
+  }
+
+  dropBefore(paneStartMs: number): void {
+    if (paneStartMs <= this.#droppedBelowMs) return;
+    this.#droppedBelowMs = paneStartMs;
+    for (const at of this.#panes.keys()) if (at < paneStartMs) this.#panes.delete(at);
+    this.#riders.dropBefore(paneStartMs);
+  }
+
+  state(): CityPanesState {
+    return {
+      droppedBelowMs: Number.isFinite(this.#droppedBelowMs) ? this.#droppedBelowMs : null,
+      panes: [...this.#panes].map(([at, pane]) => [at, [...pane.registers.values()]]),
+      riders: this.#riders.panes(),
+    };
+  }
+
+  restore(state: CityPanesState): void {
+    for (const [at, registers] of state.panes) for (const register of registers) this.apply(at, register, "");
+    this.#riders.restore(state.riders);
+    if (state.droppedBelowMs !== null) this.dropBefore(state.droppedBelowMs);
+  }
+
+  #pane(paneStartMs: number): MergedPane {
+    let pane = this.#panes.get(paneStartMs);
+    if (pane === undefined) {
+      pane = { values: new Array<number>(this.#width).fill(0), positions: 0, registers: new Map() };
+      this.#panes.set(paneStartMs, pane);
+    }
+    return pane;
+  }
+}

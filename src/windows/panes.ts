@@ -1,0 +1,164 @@
+/**
+ * The panes of one source partition: a register per (city, minute), with the riders first seen there.
+ *
+ * A register's position is the number of records that have changed it, so a rebuilt or repeated register can be
+ * told from a newer one whatever the order they arrive in. Additions to the rider set travel in the same record.
+ */
+import { paneMs, paneStart } from "./settings.ts";
+import { packHashes, pairsOf, Table64, unpackHashes } from "./table64.ts";
+
+export type Register = {
+  city: string;
+  paneStartMs: number;
+  position: number;
+  /** Offset of the last record that changed it. */
+  offset: number;
+  values: number[];
+  /** Riders not published yet, packed; empty text when there are none. */
+  riders: string;
+};
+
+type Pane = {
+  position: number;
+  offset: number;
+  values: number[];
+  riders: Table64;
+  newRiders: number[];
+  changed: boolean;
+};
+
+export class PaneTable {
+  readonly #width: number;
+  #cities = new Map<string, Map<number, Pane>>();
+  #changed: { city: string; paneStartMs: number; pane: Pane }[] = [];
+
+  constructor(width: number) {
+    this.#width = width;
+  }
+
+  /** The changed registers waiting to be published. */
+  get pending(): number {
+    return this.#changed.length;
+  }
+
+  /** Adds to one value of the pane at that time. One record may change a pane several times: one position. */
+  add(city: string, atMs: number, field: number, by: number, offset: number): void {
+    const pane = this.#touch(city, atMs, offset);
+    pane.values[field]! += by;
+  }
+
+  /** Notes a rider in the pane; true when it is the first time. */
+  addRider(city: string, atMs: number, high: number, low: number, offset: number): boolean {
+    const pane = this.#touch(city, atMs, offset);
+    if (!pane.riders.add(high, low)) return false;
+    pane.newRiders.push(high, low);
+    return true;
+  }
+
+  /** The values of a city summed over the panes in [fromMs, untilMs); null when there is no pane. */
+  sum(city: string, fromMs: number, untilMs: number): number[] | null {
+    const panes = this.#cities.get(city);
+    if (panes === undefined) return null;
+    let total: number[] | null = null;
+    for (let at = fromMs; at < untilMs; at += paneMs) {
+      const pane = panes.get(at);
+      if (pane === undefined) continue;
+      total ??= new Array<number>(this.#width).fill(0);
+      for (let i = 0; i < this.#width; i++) total[i]! += pane.values[i]!;
+    }
+    return total;
+  }
+
+  cities(): Iterable<string> {
+    return this.#cities.keys();
+  }
+
+  /** Takes the changed registers, in the order they were first changed. */
+  takeChanged(): Register[] {
+    const taken = this.#changed.map(({ city, paneStartMs, pane }) => {
+      pane.changed = false;
+      const riders = pane.newRiders.length === 0 ? "" : packHashes(pane.newRiders);
+      pane.newRiders = [];
+      return {
+        city,
+        paneStartMs,
+        position: pane.position,
+        offset: pane.offset,
+        values: pane.values.slice(),
+        riders,
+      };
+    });
+    this.#changed = [];
+    return taken;
+  }
+
+  /** Marks everything as to be published again, riders included: once, after a cold start. */
+  markAll(): void {
+    this.#changed = [];
+    for (const [city, panes] of this.#cities) {
+      for (const [paneStartMs, pane] of panes) {
+        pane.newRiders = pairsOf(pane.riders);
+        pane.changed = true;
+        this.#changed.push({ city, paneStartMs, pane });
+      }
+    }
+  }
+
+  dropBefore(paneStartMs: number): void {
+    for (const [city, panes] of this.#cities) {
+      for (const at of panes.keys()) if (at < paneStartMs) panes.delete(at);
+      if (panes.size === 0) this.#cities.delete(city);
+    }
+  }
+
+  /** Everything held, for a snapshot. Changes must have been taken before. */
+  *entries(): Generator<Register> {
+    for (const [city, panes] of this.#cities) {
+      for (const [paneStartMs, pane] of panes) {
+        const { position, offset, values } = pane;
+        yield { city, paneStartMs, position, offset, values, riders: packHashes(pairsOf(pane.riders)) };
+      }
+    }
+  }
+
+  restore(entry: Register): void {
+    const riders = new Table64();
+    const pairs = unpackHashes(entry.riders);
+    for (let i = 0; i < pairs.length; i += 2) riders.add(pairs[i]!, pairs[i + 1]!);
+    const { position, offset, values } = entry;
+    this.#panesOf(entry.city).set(entry.paneStartMs, {
+      position,
+      offset,
+      values,
+      riders,
+      newRiders: [],
+      changed: false,
+    });
+  }
+
+  #panesOf(city: string): Map<number, Pane> {
+    let panes = this.#cities.get(city);
+    if (panes === undefined) this.#cities.set(city, panes = new Map());
+    return panes;
+  }
+
+  #touch(city: string, atMs: number, offset: number): Pane {
+    const panes = this.#panesOf(city);
+    const paneStartMs = paneStart(atMs);
+    let pane = panes.get(paneStartMs);
+    if (pane === undefined) {
+      const values = new Array<number>(this.#width).fill(0);
+      pane = { position: 0, offset: -1, values, riders: new Table64(), newRiders: [], changed: false };
+      panes.set(paneStartMs, pane);
+    }
+    if (pane.offset !== offset) {
+      pane.position++;
+      pane.offset = offset;
+    }
+    if (!pane.changed) {
+      pane.changed = true;
+      this.#changed.push({ city, paneStartMs, pane });
+    }
+    return pane;
+  }
+}
