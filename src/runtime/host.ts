@@ -98,8 +98,9 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     },
     async empty(tp, at) {
       const actor = actors.get(tp.partition);
-      if (actor === undefined || !stage.declaresIdle) return;
+      if (actor === undefined) return;
       actor.logEnd = Math.max(actor.logEnd, at.end);
+      if (!stage.declaresIdle) return;
       if (options.inputComplete()) return await actor.end();
       const sinceMs = quietSince.get(tp.partition) ?? clock.monotonicMs();
       quietSince.set(tp.partition, sinceMs);

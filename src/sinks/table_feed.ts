@@ -149,10 +149,13 @@ export function tableFeed(options: FeedOptions): Feed {
       inserting = [];
     }
     release();
-    if (wasFull && !exceeds(held(), rowsMax, bytesMax)) {
-      wasFull = false;
-      options.drained();
-    }
+    offerRoom();
+  }
+
+  function offerRoom(): void {
+    if (!wasFull || exceeds(held(), rowsMax, bytesMax)) return;
+    wasFull = false;
+    options.drained();
   }
 
   /** Inserts what ClickHouse takes and hands on what it refuses; false when stopped before the end. */
@@ -232,6 +235,7 @@ export function tableFeed(options: FeedOptions): Feed {
     drop(partition) {
       waiting = waiting.filter((chunk) => chunk.partition !== partition);
       release();
+      offerRoom();
       wake();
     },
     async stop() {

@@ -43,7 +43,16 @@ export async function logWith(records: NewRecord[]): Promise<MemoryLog> {
 
 export const sinkOver = (
   options: Partial<SinkOptions> & Pick<SinkOptions, "log" | "analytics" | "logEpoch">,
-) => startSink({ clock: systemClock, group: "test", naming, replayed: true, insertMs: 20, ...options });
+) =>
+  startSink({
+    clock: systemClock,
+    group: "test",
+    naming,
+    replayed: true,
+    insertMs: 20,
+    poisoned: (row) => assert.fail(`refused: ${row.message}`),
+    ...options,
+  });
 
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadlineMs = systemClock.monotonicMs() + 10_000;
@@ -142,6 +151,25 @@ export function sinkSuite(open: () => Analytics): void {
       await caughtUp(sink, locationCount);
       await sink.stop();
       assert.deepEqual(await totals(5), exact);
+    });
+
+    it("partitions handed over in the middle of an outage: nobody waits for ever, nothing is lost", async () => {
+      const log = await locations();
+      const outage = { on: true };
+      const away = { log, analytics: awayWhile(open(), outage), logEpoch: 11, insertRowsMax: 100 };
+      const one = await sinkOver(away);
+      await until("a full buffer", () => one.status().tables.some((t) => t.failures >= 2));
+      const two = await sinkOver(away);
+      const owned = (sink: Sink) =>
+        sink.status().partitions.filter((p) => p.table === "driver_locations").length;
+      await until("the hand-over", () => owned(one) === 12 && owned(two) === 12);
+      outage.on = false;
+      await until("all of them inserted and committed", () => {
+        const both = [...one.status().partitions, ...two.status().partitions];
+        return both.reduce((sum, p) => sum + p.committed, 0) === locationCount;
+      });
+      await Promise.all([one.stop(), two.stop()]);
+      assert.deepEqual(await totals(11), exact);
     });
 
     it("ClickHouse away: stopping does not wait for it", async () => {

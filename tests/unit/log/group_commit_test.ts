@@ -60,13 +60,23 @@ describe("groupCommit", () => {
     assert.deepEqual(values, ["before", "after"]);
   });
 
-  it("a record that cannot be laid down refuses the calls of its turn, and later ones go on", async () => {
-    const headers = { broken: 1n as unknown as string };
-    const broken = commits.append([{ topic: "t", partition: 0, key: null, value: utf8("x"), headers }], [
-      partition,
-    ]);
-    await assert.rejects(broken, { code: "log_unavailable" });
+  it("a record that cannot be laid down refuses its whole call, and later ones go on", async () => {
+    const good = { topic: "t", partition: 0, key: null, value: utf8("good") };
+    const broken = { ...good, headers: { broken: 1n as unknown as string } };
+    const call = commits.append([good, broken, good], [partition, partition, partition]);
+    await assert.rejects(call, { code: "log_unavailable" });
     await append(utf8("after"));
-    assert.equal(partition.end, 1);
+    assert.deepEqual(sqliteReading(file).read(partition, 0, 10).map((r) => fromUtf8(r.value)), ["after"]);
+  });
+
+  it("a large call becomes several rows of one transaction, none much above 256 KiB", async () => {
+    const record = { topic: "t", partition: 0, key: null, value: new Uint8Array(60_000) };
+    await commits.append(
+      Array.from({ length: 50 }, () => record),
+      Array.from({ length: 50 }, () => partition),
+    );
+    const rows = file.db.prepare("SELECT size FROM batch").all().map((row) => Number(row.size));
+    assert.equal(rounds, 1);
+    assert.ok(rows.length >= 9 && Math.max(...rows) <= 256 * 1024 + 60_020, rows.join(", "));
   });
 });

@@ -1,0 +1,209 @@
+/** `waymark replay FILE`: a recorded file through the real pipeline, with its ledger at the end. */
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Config } from "../config.ts";
+import { messageOf, WaymarkError } from "../errors.ts";
+import { replayDone } from "../node/replay_done.ts";
+import { openEmbeddedParts } from "../node/embedded.ts";
+import { type Pipeline, startPipeline } from "../node/pipeline.ts";
+import { claimSource, feed, lastWindows, windowLine } from "../node/replay.ts";
+import { ledgerView } from "../node/views.ts";
+import { systemClock } from "../time.ts";
+import { type TrafficFormatName, trafficFormats } from "../traffic/formats.ts";
+import { type Command, type Given, wholeNumber } from "./command.ts";
+import { startProgress } from "./progress.ts";
+import { configFromEnvironment } from "./environment.ts";
+import { ledgerText } from "./ledger_text.ts";
+import { postTraffic } from "./post_traffic.ts";
+
+/** Records that may wait for the folds before the feed holds back. */
+const backlogMax = 300_000;
+
+export const replayCommand: Command = {
+  name: "replay",
+  operands: "FILE",
+  summary: "Plays a recorded file through the real pipeline and prints the ledger.",
+  options: {
+    format: {
+      type: "string",
+      value: "NAME",
+      help: `${Object.keys(trafficFormats).join(" | ")} (default jsonl)`,
+    },
+    speed: { type: "string", value: "N", help: "event time per wall time, or max (default max)" },
+    to: { type: "string", value: "WHERE", help: "embedded (default), or http: posts to a running service" },
+    url: {
+      type: "string",
+      value: "URL",
+      help: "with --to http: the service (default http://127.0.0.1:8080)",
+    },
+    out: { type: "string", value: "FILE", help: "writes the last version of every window, one a line" },
+    "data-dir": {
+      type: "string",
+      value: "DIR",
+      help: "keeps log and snapshots there and goes on where it stopped",
+    },
+    owners: {
+      type: "string",
+      value: "N",
+      help: "members of each consumer group (default 1); results are the same",
+    },
+    seed: {
+      type: "string",
+      value: "N",
+      help: "decides what a format leaves open, such as waits (default 1)",
+    },
+    clickhouse: { type: "boolean", help: "also fills ClickHouse in the data directory" },
+    help: { type: "boolean", help: "this text" },
+  },
+  more: () =>
+    `Formats:\n${
+      Object.entries(trafficFormats).map(([name, f]) => `  ${name.padEnd(16)} ${f.summary}`).join("\n")
+    }\n`,
+  run: replay,
+};
+
+type Plan = { file: string; format: TrafficFormatName; speed: number | null; seed: number };
+
+async function replay(given: Given): Promise<number> {
+  const plan = planOf(given);
+  const to = given.text("to") ?? "embedded";
+  if (to === "http") {
+    const opened = await trafficFormats[plan.format].open(plan.file, { seed: plan.seed });
+    return await postTraffic(opened, {
+      url: given.text("url") ?? "http://127.0.0.1:8080",
+      speed: plan.speed,
+    });
+  }
+  if (to !== "embedded") throw new WaymarkError("usage", `--to is "${to}"; allowed: embedded or http`);
+  const kept = given.text("data-dir");
+  const dataDir = kept ?? await mkdtemp(join(tmpdir(), "waymark-replay-"));
+  const owners = wholeNumber(given, "owners", { fallback: 1, min: 1, max: 64 });
+  const config = {
+    ...configFromEnvironment(),
+    WAYMARK_OWNERS: owners,
+    ...(kept === undefined && { WAYMARK_LOG_FSYNC: "off" as const }),
+  };
+  try {
+    return await replayEmbedded(plan, {
+      config,
+      dataDir,
+      out: given.text("out"),
+      clickhouse: given.flag("clickhouse"),
+    });
+  } finally {
+    if (kept === undefined) await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+function planOf(given: Given): Plan {
+  const [file, ...rest] = given.positionals;
+  if (file === undefined || rest.length > 0) {
+    throw new WaymarkError("usage", "replay takes one FILE; see --help");
+  }
+  const format = given.text("format") ?? "jsonl";
+  if (!Object.hasOwn(trafficFormats, format)) {
+    throw new WaymarkError(
+      "usage",
+      `--format is "${format}"; allowed: ${Object.keys(trafficFormats).join(", ")}`,
+    );
+  }
+  const speedText = given.text("speed") ?? "max";
+  const speed = speedText === "max" ? null : Number(speedText);
+  if (speed !== null && !(speed > 0 && speed <= 1e6)) {
+    throw new WaymarkError("usage", `--speed is "${speedText}"; allowed: max, or a number above 0`);
+  }
+  const seed = wholeNumber(given, "seed", { fallback: 1, min: 0, max: 2 ** 32 - 1 });
+  return { file: resolve(file), format: format as TrafficFormatName, speed, seed };
+}
+
+type Setup = { config: Config; dataDir: string; out: string | undefined; clickhouse: boolean };
+
+async function replayEmbedded(plan: Plan, { config, dataDir, out, clickhouse }: Setup): Promise<number> {
+  const clock = systemClock;
+  const { size } = await stat(plan.file).catch((error) => {
+    throw new WaymarkError("input_unreadable", `cannot read ${plan.file}: ${messageOf(error)}`);
+  });
+  const parts = await openEmbeddedParts(dataDir, config, clock);
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {});
+  try {
+    await claimSource(dataDir, { file: plan.file, bytes: size, format: plan.format, seed: plan.seed });
+    let complete = false;
+    const pipeline = await startPipeline({
+      config,
+      log: parts.log,
+      store: parts.store,
+      clock,
+      input: { kind: "replay", complete: () => complete },
+      onStopped: (_, error) => failed.reject(error),
+    });
+    const startedMs = clock.monotonicMs();
+    const opened = await trafficFormats[plan.format].open(plan.file, { seed: plan.seed });
+    const bar = startProgress("replay", size, clock);
+    const lag = () =>
+      [...pipeline.rides, ...pipeline.locations].flatMap((h) => [...h.actors.values()]).reduce(
+        (sum, a) => sum + Math.max(0, a.logEnd - a.nextOffset),
+        0,
+      );
+    const feeding = feed(parts.log, pipeline, clock, {
+      chunks: opened.chunks,
+      speed: plan.speed,
+      async fed(items) {
+        bar.at(opened.progress().bytesRead, `${items.toLocaleString("en")} records`);
+        while (lag() > backlogMax) await clock.sleep(20);
+      },
+    });
+    const { items, untimed } = await Promise.race([feeding, failed.promise]);
+    complete = true;
+    while (!await Promise.race([replayDone(pipeline, parts.log), failed.promise])) {
+      await Promise.race([clock.sleep(20), failed.promise]);
+    }
+    await Promise.all(
+      pipeline.cities.flatMap((host) => [...host.actors.values()]).map((actor) => actor.flush()),
+    );
+    bar.end();
+    const seconds = (clock.monotonicMs() - startedMs) / 1_000;
+    const windows = await lastWindows(parts.log, pipeline);
+    if (out !== undefined) await Deno.writeTextFile(out, windows.map((w) => windowLine(w) + "\n").join(""));
+    report(pipeline, { items, untimed, seconds, windows: windows.length, out });
+    if (clickhouse) await fillClickHouse(parts.log, dataDir, config);
+    await pipeline.drain();
+    return 0;
+  } finally {
+    await parts.close();
+  }
+}
+
+function report(
+  pipeline: Pipeline,
+  told: { items: number; untimed: number; seconds: number; windows: number; out: string | undefined },
+): void {
+  const ledger = ledgerView(pipeline);
+  console.log(
+    `${told.items.toLocaleString("en")} records in ${told.seconds.toFixed(1)} s (${
+      Math.round(told.items / told.seconds).toLocaleString("en")
+    } a second)`,
+  );
+  console.log(ledgerText(ledger));
+  if (told.untimed > 0) {
+    console.log(
+      `${
+        told.untimed.toLocaleString("en")
+      } records do not say when they were recorded: events ahead of their record's time could not be refused`,
+    );
+  }
+  console.log(
+    `${told.windows.toLocaleString("en")} windows${told.out === undefined ? "" : ` written to ${told.out}`}`,
+  );
+}
+
+async function fillClickHouse(
+  log: Parameters<typeof lastWindows>[0],
+  dataDir: string,
+  config: Config,
+): Promise<void> {
+  const { copyToClickHouse } = await import("../node/clickhouse.ts");
+  const rows = await copyToClickHouse(log, dataDir, config);
+  console.log(`ClickHouse has taken ${rows.toLocaleString("en")} rows`);
+}

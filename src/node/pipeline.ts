@@ -1,0 +1,115 @@
+/**
+ * The pipeline of one process: the hosts of all stages over one log and one snapshot store.
+ *
+ * The same for the service, for a replay and for tests; what differs is which log and store are handed in, and
+ * whether the input ends.
+ */
+import type { Config } from "../config.ts";
+import { WaymarkError } from "../errors.ts";
+import type { Fold, Stage } from "../fold.ts";
+import type { Log, TopicPartition } from "../log/port.ts";
+import { type TopicName, topicName, type TopicNaming, topicPartitions, topicSpecs } from "../log/topics.ts";
+import { createAlignment } from "../runtime/alignment.ts";
+import { type Host, startHost } from "../runtime/host.ts";
+import { createPublisher } from "../runtime/publisher.ts";
+import type { SnapshotStore } from "../snapshots/port.ts";
+import { type CitiesFold, citiesStage } from "../stages/cities.ts";
+import type { StageContext } from "../stages/context.ts";
+import { type LocationsFold, locationsStage } from "../stages/locations.ts";
+import { type RidesFold, ridesStage } from "../stages/rides.ts";
+import { decodePartial } from "../windows/partial.ts";
+import type { Clock } from "../time.ts";
+import { stageContext } from "./context.ts";
+
+export type PipelineOptions = {
+  config: Config;
+  log: Log;
+  store: SnapshotStore;
+  clock: Clock;
+  /** A replayed input ends; a service's does not, and its quiet sources are declared idle. */
+  input: { kind: "live" } | { kind: "replay"; complete(): boolean };
+  onStopped(tp: TopicPartition, error: unknown): void;
+};
+
+export type Pipeline = {
+  context: StageContext;
+  naming: TopicNaming;
+  rides: Host<RidesFold>[];
+  locations: Host<LocationsFold>[];
+  cities: Host<CitiesFold>[];
+  /** Snapshots, commits and leaves, all stages; the cities last, so that they fold what the others still publish. */
+  drain(): Promise<void>;
+};
+
+export const namingOf = (config: Config): TopicNaming => ({
+  prefix: config.WAYMARK_TOPIC_PREFIX,
+  generation: config.WAYMARK_GENERATION,
+});
+
+export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { config, log, store, clock } = options;
+  const context = stageContext(config);
+  const naming = namingOf(config);
+  await log.ensureTopics(topicSpecs(naming, config.WAYMARK_INPUT_RETENTION_BYTES));
+  await refuseOtherFoldVersion(log, topicName("city-partials", naming), context);
+  const publisher = createPublisher({ log, clock, naming, partitionOf: context.partitionOf });
+  const alignment = createAlignment(config.WAYMARK_ALIGN_MS);
+  const identity = {
+    foldVersion: context.foldVersion,
+    generation: context.generation,
+    logEpoch: context.logEpoch,
+  };
+  const { input } = options;
+
+  const start = <F extends Fold>(stage: Stage<F>): Promise<Host<F>[]> =>
+    Promise.all(Array.from({ length: config.WAYMARK_OWNERS }, () =>
+      startHost({
+        stage,
+        log,
+        store,
+        publisher,
+        clock,
+        naming,
+        identity,
+        group: config.WAYMARK_GROUP,
+        partitions: topicPartitions[stage.source as TopicName],
+        flushMs: config.WAYMARK_FLUSH_MS,
+        snapshotMs: config.WAYMARK_SNAPSHOT_MS,
+        idleMs: input.kind === "replay" ? Infinity : config.WAYMARK_IDLE_MS,
+        alignment,
+        inputComplete: () => input.kind === "replay" && input.complete(),
+        onStopped: options.onStopped,
+      })));
+
+  const cities = await start(citiesStage(context));
+  const [rides, locations] = await Promise.all([start(ridesStage(context)), start(locationsStage(context))]);
+  return {
+    context,
+    naming,
+    rides,
+    locations,
+    cities,
+    async drain() {
+      await Promise.all([...rides, ...locations].map((host) => host.drain()));
+      await Promise.all(cities.map((host) => host.drain()));
+    },
+  };
+}
+
+/** A process with other settings must not mix its registers with those of this generation. */
+async function refuseOtherFoldVersion(log: Log, topic: string, context: StageContext): Promise<void> {
+  for (const [partition, { start, end }] of (await log.bounds(topic)).entries()) {
+    if (end === start) continue;
+    const [newest] = await log.read({ topic, partition }, end - 1, 1);
+    const partial = newest === undefined ? null : decodePartial(newest.value);
+    if (
+      partial === null || partial.generation !== context.generation ||
+      partial.fold_version === context.foldVersion
+    ) continue;
+    throw new WaymarkError(
+      "fold_version_differs",
+      `generation ${context.generation} is being folded with version ${partial.fold_version}, this process has ${context.foldVersion}: ` +
+        `a setting that changes numbers differs. Put it back, or start a new WAYMARK_GENERATION beside this one`,
+    );
+  }
+}
