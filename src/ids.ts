@@ -10,7 +10,18 @@ export type Hash64 = { high: number; low: number };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export const utf8 = (text: string): Uint8Array => encoder.encode(text);
+/** Short ASCII text, such as an id, is written directly: calling the encoder costs more than the text. */
+export function utf8(text: string): Uint8Array {
+  if (text.length > 64) return encoder.encode(text);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 128) return encoder.encode(text);
+    bytes[i] = unit;
+  }
+  return bytes;
+}
+
 export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 /**

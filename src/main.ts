@@ -7,9 +7,12 @@
 import { settingsHelp } from "./config.ts";
 import { messageOf, WaymarkError } from "./errors.ts";
 import { type Command, helpOf, parse } from "./commands/command.ts";
+import { migrateCommand } from "./commands/migrate.ts";
 import { replayCommand } from "./commands/replay.ts";
+import { demoCommand, startCommand } from "./commands/start.ts";
+import { trafficCommand } from "./commands/traffic.ts";
 
-const commands: Command[] = [replayCommand];
+const commands: Command[] = [startCommand, demoCommand, replayCommand, trafficCommand, migrateCommand];
 
 export async function main(args: string[]): Promise<number> {
   const [name, ...rest] = args;

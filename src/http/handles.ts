@@ -126,8 +126,10 @@ export type Board = {
   /** The newest open window with a full length of data, and the newest closed one, for a city. */
   current(city: string): { live: CityWindow | null; closed: CityWindow | null };
   alerts(): AlertTransition[];
-  /** Windows with an end before this may be incomplete here: older ones are in ClickHouse. */
-  completeFromMs(): number;
+  /** Windows with an end before this may be incomplete here, for one city or for all: older ones are in ClickHouse. */
+  completeFromMs(city?: string): number;
+  /** Log time of the newest version read of a city's windows; null when there is none. */
+  changedMs(city: string): number | null;
   /** Called for each newer version; returns how to stop. */
   subscribe(listener: (change: BoardChange) => void): () => void;
 };

@@ -19,6 +19,7 @@ import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, S
 import { hash64, utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
+import { isoTime } from "../time.ts";
 import { IntervalGauge } from "../windows/gauges.ts";
 import { bucketOf } from "../windows/histogram.ts";
 import type { Ledger } from "../windows/ledger.ts";
@@ -168,7 +169,8 @@ export class RidesFold implements Fold {
           n,
         };
         const fact = rideFactOf(ride, effect.taken_back, source, this.#context.generation);
-        out.push({ topic: "ride-facts", key: utf8(ride.id), value: utf8(JSON.stringify(fact)) });
+        const headers = { source_timestamp: isoTime(record.timestampMs) };
+        out.push({ topic: "ride-facts", key: utf8(ride.id), value: utf8(JSON.stringify(fact)), headers });
       }
     }
   }

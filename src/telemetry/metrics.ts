@@ -106,6 +106,11 @@ export const metrics = {
     "Panes told of after their windows had left memory.",
   ),
   sinkRows: gauge("waymark_sink_rows", "Rows inserted into ClickHouse by this process.", ["table"]),
+  sinkRowsRefused: counter(
+    "waymark_sink_rows_refused_total",
+    "Rows ClickHouse refused for what is in them.",
+    ["table"],
+  ),
   sinkLag: gauge("waymark_sink_lag_records", "Records not inserted into ClickHouse yet.", ["topic"]),
   sinkAge: gauge("waymark_sink_oldest_seconds", "Age of the oldest record not inserted into ClickHouse yet."),
 };

@@ -1,0 +1,30 @@
+/** `waymark migrate`: brings the ClickHouse of the data directory to this release's schema. */
+import { applyMigrations } from "../sinks/migrations.ts";
+import { clickHousePath } from "../node/embedded.ts";
+import type { Command, Given } from "./command.ts";
+import { configFromEnvironment } from "./environment.ts";
+
+export const migrateCommand: Command = {
+  name: "migrate",
+  operands: "",
+  summary: "Applies sql/ to ClickHouse. The service does the same when it starts.",
+  options: {
+    "dry-run": { type: "boolean", help: "only says what would be applied" },
+    help: { type: "boolean", help: "this text" },
+  },
+  run: migrate,
+};
+
+async function migrate(given: Given): Promise<number> {
+  const { openEmbedded } = await import("../sinks/analytics.ts");
+  const analytics = openEmbedded({ path: clickHousePath(configFromEnvironment().WAYMARK_DATA_DIR) });
+  try {
+    const dryRun = given.flag("dry-run");
+    const { applied, pending } = await applyMigrations(analytics, { dryRun });
+    for (const { name } of pending) console.log(`${dryRun ? "would apply" : "applied"} ${name}`);
+    console.log(`${applied.length} were applied before, ${pending.length} ${dryRun ? "are pending" : "now"}`);
+    return 0;
+  } finally {
+    await analytics.close();
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * A request's body as bytes, taken in under three bounds: its size, the time it takes, and the bytes of all bodies
+ * held at once. Each is checked as the bytes arrive; a stated Content-Length can only make the refusal come sooner.
+ */
+import type { Clock } from "../time.ts";
+import type { DoorBounds } from "./bounds.ts";
+import { refuse, type Refused } from "./errors.ts";
+import { encodingOf, inflate, joined } from "./inflate.ts";
+
+export type TakenBody = {
+  ok: true;
+  bytes: Uint8Array;
+  /** To be called when the bytes are no longer used. */
+  release(): void;
+};
+
+export type BodyReader = (request: Request) => Promise<TakenBody | Refused>;
+
+export function createBodyReader({ clock, bounds }: { clock: Clock; bounds: DoorBounds }): BodyReader {
+  let heldBytes = 0;
+
+  return async (request) => {
+    const encoding = encodingOf(request.headers.get("content-encoding"));
+    if (encoding === null) {
+      const given = JSON.stringify(request.headers.get("content-encoding"));
+      return refuse("encoding_unsupported", `content-encoding is ${given}; allowed: gzip, zstd or none`, {
+        field: "content-encoding",
+      });
+    }
+    if (Number(request.headers.get("content-length") ?? 0) > bounds.bodyBytesMax) return tooLarge(bounds);
+    let ownBytes = 0;
+    const hold = (bytes: number): boolean => {
+      if (heldBytes + bytes > bounds.bodiesBytesMax) return false;
+      heldBytes += bytes;
+      ownBytes += bytes;
+      return true;
+    };
+    const release = () => {
+      heldBytes -= ownBytes;
+      ownBytes = 0;
+    };
+    const raw = await arrive(request, { clock, bounds, hold });
+    const body = raw.ok ? inflate(raw.bytes, encoding, bounds) : raw;
+    if (!body.ok) {
+      release();
+      return body;
+    }
+    if (encoding !== "identity" && !hold(body.bytes.length)) {
+      release();
+      return crowded();
+    }
+    return { ok: true, bytes: body.bytes, release };
+  };
+}
+
+type Arrival = { clock: Clock; bounds: DoorBounds; hold(bytes: number): boolean };
+
+async function arrive(
+  request: Request,
+  { clock, bounds, hold }: Arrival,
+): Promise<{ ok: true; bytes: Uint8Array } | Refused> {
+  if (request.body === null) return { ok: true, bytes: new Uint8Array(0) };
+  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
+  const inTime = new AbortController();
+  const late = clock.sleep(bounds.bodyMs, inTime.signal).then(() => "late" as const);
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  let refused: Refused | null = null;
+  try {
+    while (refused === null) {
+      const next = await Promise.race([reader.read(), late]);
+      if (next === "late") refused = refuse("body_timeout", `the body took longer than ${bounds.bodyMs} ms`);
+      else if (next.done) return { ok: true, bytes: parts.length === 1 ? parts[0]! : joined(parts) };
+      else if ((bytes += next.value.length) > bounds.bodyBytesMax) refused = tooLarge(bounds);
+      else if (!hold(next.value.length)) refused = crowded();
+      else parts.push(next.value);
+    }
+  } catch {
+    refused = refuse("body_unreadable", "the body broke off before its end");
+  } finally {
+    inTime.abort();
+  }
+  // Not awaited: a client that keeps sending must not keep us here.
+  reader.cancel().catch(() => undefined);
+  return refused;
+}
+
+const tooLarge = (bounds: DoorBounds): Refused =>
+  refuse("body_too_large", `the body has more than ${bounds.bodyBytesMax} bytes; send it in several requests`);
+
+const crowded = (): Refused => refuse("overloaded", "too many bodies are being read at once; try again");

@@ -1,0 +1,40 @@
+/** The bounds of the HTTP doors in one record, so that a test can narrow one and watch it hold. */
+import { invariant } from "../invariant.ts";
+import { limits } from "../limits.ts";
+import { secondMs } from "../time.ts";
+
+const { bodyBytesMax, bodyItemsMax, bodyMs, requestsMax, streamsMax, streamReplayMax } = limits;
+
+export const doorBounds = {
+  bodyBytesMax,
+  bodyItemsMax,
+  bodyMs,
+  requestsMax,
+  streamsMax,
+  streamReplayMax,
+  /** Bytes of all bodies held at once; a request that would go beyond is answered 503. */
+  bodiesBytesMax: 64 * 1024 * 1024,
+  /** Bytes out per byte in of a compressed body, once it is past `inflateFreeBytes`. Real events reach about 30. */
+  inflateRatioMax: 100,
+  inflateFreeBytes: 64 * 1024,
+  /** How long the log may take to acknowledge before the client is told to try again. */
+  appendMs: 15 * secondMs,
+  /** How often a live page is told what changed. Alerts do not wait for it. */
+  streamTickMs: secondMs,
+  heartbeatMs: 15 * secondMs,
+  /** How often positions that merely move are told on a stream. */
+  partitionTickMs: 5 * secondMs,
+  /** Bytes a client may leave unread before it is cut off. */
+  streamBufferBytes: 1024 * 1024,
+  /** Windows in one answer. */
+  windowsLimitMax: 1_440,
+} as const;
+
+export type DoorBounds = { readonly [Name in keyof typeof doorBounds]: number };
+
+invariant(bodiesFit(doorBounds), "all bodies together must leave room for one of the greatest size");
+invariant(doorBounds.heartbeatMs >= doorBounds.streamTickMs, "a heartbeat is sent by the tick");
+
+function bodiesFit(bounds: DoorBounds): boolean {
+  return bounds.bodiesBytesMax >= 2 * bounds.bodyBytesMax;
+}

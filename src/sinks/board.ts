@@ -1,0 +1,172 @@
+/**
+ * The board: what a node knows of published windows and alerts, by reading them back like any other reader.
+ *
+ * It belongs to no group and commits nothing. Windows are read from the offset of (log clock − 3 h) on, alerts from
+ * the start of their log (few, and one that has been firing for four hours must not be missed). What it shows is
+ * chosen by `rev`, so it may read a record twice, late or in any order and end the same.
+ *
+ *   analytics-aggregated ─► readWindow ─► CityWindows per city (newest rev; bounded by count, because a replay
+ *                                         plays old event times today)          ─► subscribers
+ *   alerts               ─► readAlert  ─► BoardAlerts (newest transition of each incident) ─► subscribers
+ */
+import { WaymarkError } from "../errors.ts";
+import type { Board, BoardChange } from "../http/handles.ts";
+import { limits } from "../limits.ts";
+import type { Log, LogRecord, TopicPartition } from "../log/port.ts";
+import { topicName, type TopicNaming } from "../log/topics.ts";
+import { breathe, type Clock, hourMs, minuteMs, secondMs } from "../time.ts";
+import { BoardAlerts } from "./board_alerts.ts";
+import { readAlert, readWindow } from "./board_records.ts";
+import { CityWindows } from "./board_windows.ts";
+
+export type BoardOptions = {
+  log: Log;
+  naming: TopicNaming;
+  clock: Clock;
+  /** How far back windows are read at the start. Default 3 h. */
+  lookBackMs?: number;
+  /** The longest time by which a window's first version can precede its end: window + skew. Default 10 min. */
+  earliestMs?: number;
+  /** Default limits.boardWindowsMax. */
+  windowsMax?: number;
+};
+
+export type RunningBoard = Board & {
+  /** Records that could not be read as a window or an alert, since the start. */
+  unreadable(): number;
+  /** Ends reading; resolves when no read is under way. */
+  stop(): Promise<void>;
+};
+
+/** Cities remembered. City names come from outside, so their number needs a bound; further ones are not shown. */
+const citiesMax = 5_000;
+const retryMs = secondMs;
+
+/** Resolves once everything published so far has been read. */
+export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
+  const { log, naming, clock, windowsMax = limits.boardWindowsMax } = options;
+  const cities = new Map<string, CityWindows>();
+  const changedMs = new Map<string, number>();
+  const alerts = new BoardAlerts();
+  const listeners = new Set<(change: BoardChange) => void>();
+  const stopping = new AbortController();
+  let unreadable = 0;
+  let readFromMs = 0;
+
+  const tell = (change: BoardChange) => listeners.forEach((listener) => listener(change));
+
+  function takeWindow(record: LogRecord): void {
+    const version = readWindow(record.value);
+    const windows = version === null ? undefined : windowsOf(version.window.city);
+    if (version === null || windows === undefined) return void unreadable++;
+    if (!windows.put(version)) return;
+    const { city } = version.window;
+    changedMs.set(city, Math.max(changedMs.get(city) ?? 0, record.timestampMs));
+    tell({ kind: "window", window: version.window });
+  }
+
+  function windowsOf(city: string): CityWindows | undefined {
+    const known = cities.get(city);
+    if (known !== undefined || cities.size >= citiesMax) return known;
+    const created = new CityWindows(windowsMax);
+    cities.set(city, created);
+    return created;
+  }
+
+  function takeAlert(record: LogRecord): void {
+    const alert = readAlert(record.value);
+    if (alert === null) return void unreadable++;
+    if (alerts.put(alert)) tell({ kind: "alert", alert });
+  }
+
+  /** The time from which every version of every window has been read; 0 when that is all there ever was. */
+  const lookBackFromMs = log.clockMs() - (options.lookBackMs ?? 3 * hourMs);
+  const windowsTopic = topicName("analytics-aggregated", naming);
+  const windowsFrom = await offsetsAt(log, windowsTopic, lookBackFromMs);
+  if (windowsFrom.some((offset) => offset > 0)) {
+    readFromMs = lookBackFromMs + (options.earliestMs ?? 10 * minuteMs);
+  }
+  const alertsTopic = topicName("alerts", naming);
+  const alertsFrom = (await log.bounds(alertsTopic)).map((bounds) => bounds.start);
+
+  const following = [
+    { topic: windowsTopic, next: windowsFrom, take: takeWindow },
+    { topic: alertsTopic, next: alertsFrom, take: takeAlert },
+  ];
+  for (const followed of following) await readOn(log, followed);
+  const loops = following.map((followed) => follow({ log, clock, signal: stopping.signal }, followed));
+
+  return {
+    cities: () => [...cities.keys()],
+    windows: (city, range) => cities.get(city)?.range(range) ?? [],
+    current: (city) => cities.get(city)?.current(log.clockMs()) ?? { live: null, closed: null },
+    changedMs: (city) => changedMs.get(city) ?? null,
+    alerts: () => alerts.list(),
+    completeFromMs: (city) =>
+      Math.max(
+        readFromMs,
+        ...(city === undefined ? [...cities.values()] : [cities.get(city)]).map((w) =>
+          w?.completeFromMs ?? 0
+        ),
+      ),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    unreadable: () => unreadable,
+    async stop() {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+type Followed = { topic: string; next: number[]; take(record: LogRecord): void };
+
+async function offsetsAt(log: Log, topic: string, timeMs: number): Promise<number[]> {
+  const bounds = await log.bounds(topic);
+  return Promise.all(bounds.map((_, partition) => log.offsetAt({ topic, partition }, timeMs)));
+}
+
+async function follow(
+  { log, clock, signal }: { log: Log; clock: Clock; signal: AbortSignal },
+  followed: Followed,
+): Promise<void> {
+  while (!signal.aborted) {
+    // Waiting begins before reading: an append in between ends the wait at once instead of being missed.
+    const appended = log.appended(followed.topic, signal);
+    try {
+      await readOn(log, followed, signal);
+    } catch {
+      await clock.sleep(retryMs, signal);
+      continue;
+    }
+    await appended;
+  }
+}
+
+/** Reads every partition up to its end, in slices that let others run. */
+async function readOn(log: Log, followed: Followed, signal?: AbortSignal): Promise<void> {
+  for (let partition = 0; partition < followed.next.length; partition++) {
+    while (signal?.aborted !== true) {
+      const records = await readNext(log, { topic: followed.topic, partition }, followed.next);
+      if (records.length === 0) break;
+      for (const record of records) {
+        followed.next[partition] = record.offset + 1;
+        followed.take(record);
+      }
+      await breathe();
+    }
+  }
+}
+
+/** Retention may have passed a reader that was away: it goes on at the start of what is left. */
+async function readNext(log: Log, tp: TopicPartition, next: number[]): Promise<LogRecord[]> {
+  try {
+    return await log.read(tp, next[tp.partition]!, limits.fetchRecordsMax);
+  } catch (error) {
+    if (!(error instanceof WaymarkError) || error.code !== "log_trimmed") throw error;
+    next[tp.partition] = (await log.bounds(tp.topic))[tp.partition]!.start;
+    return await log.read(tp, next[tp.partition]!, limits.fetchRecordsMax);
+  }
+}

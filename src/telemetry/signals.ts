@@ -1,0 +1,40 @@
+/**
+ * Named signals: what a person should hear of is told and counted together, so that a message and its counter
+ * cannot drift apart. Messages carry no personal data and no secrets.
+ */
+import { messageOf, WaymarkError } from "../errors.ts";
+import { type Clock, isoTime } from "../time.ts";
+import { metrics } from "./metrics.ts";
+
+export type Signals = {
+  say(message: string): void;
+  partitionStopped(tp: { topic: string; partition: number }, error: unknown): void;
+  rowRefused(row: { table: string; topic: string; partition: number; offset: number; message: string }): void;
+};
+
+export function createSignals(
+  clock: Clock,
+  form: "text" | "json",
+  write: (line: string) => void = console.error,
+): Signals {
+  const tell = (level: "info" | "error", message: string, fields: Record<string, string | number> = {}) => {
+    const at = isoTime(clock.nowMs());
+    const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`).join("");
+    write(
+      form === "json"
+        ? JSON.stringify({ at, level, message, ...fields })
+        : `${at} ${level} ${message}${rest}`,
+    );
+  };
+  return {
+    say: (message) => tell("info", message),
+    partitionStopped({ topic, partition }, error) {
+      const code = error instanceof WaymarkError ? error.code : "crash";
+      tell("error", `${topic}/${partition} stopped: ${messageOf(error)}`, { code, topic, partition });
+    },
+    rowRefused({ table, topic, partition, offset, message }) {
+      metrics.sinkRowsRefused.inc({ table });
+      tell("error", `ClickHouse refused a row of ${table}: ${message}`, { topic, partition, offset });
+    },
+  };
+}
