@@ -1,14 +1,16 @@
 /** `waymark start` and `waymark demo`: the service, until a signal drains it. */
 import type { Config } from "../config.ts";
 import { WaymarkError } from "../errors.ts";
-import { startDoors } from "../node/doors.ts";
+
+import { createApp } from "../http/app.ts";
+import { type Server, startServer } from "../http/serve.ts";
 import { type Service, startService } from "../node/service.ts";
 import { ledgerView } from "../node/views.ts";
 import { createSignals, type Signals } from "../telemetry/signals.ts";
 import { latencyText } from "../telemetry/latency.ts";
 import { utf8 } from "../ids.ts";
 import { limits } from "../limits.ts";
-import { minuteMs, systemClock } from "../time.ts";
+import { minuteMs, secondMs, systemClock } from "../time.ts";
 import { cityTraffic } from "../traffic/city_traffic.ts";
 import type { SentItem } from "../traffic/item.ts";
 import type { Command, Given } from "./command.ts";
@@ -39,65 +41,72 @@ export const demoCommand: Command = {
 
 async function serve(config: Config, demo: Given | null): Promise<number> {
   const signals = createSignals(systemClock, config.WAYMARK_LOG_FORMAT);
-  const told = Promise.withResolvers<"signal">();
-  const stopped = watchSignals(told.resolve);
+  const told = Promise.withResolvers<void>();
+  watchSignals(told.resolve);
   const service = await startService(config, systemClock, signals);
-  const doors = startDoors(service, config, systemClock);
+  const server = openDoors(service, config, signals);
   const sending = new AbortController();
   const sent = demo === null ? Promise.resolve() : sendDemo(service, demo, sending.signal);
-  const { hostname, port } = doors.address;
-  console.log(
-    `Waymark is listening on http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`,
-  );
-  if (demo !== null) console.log("Simulated cities are sending; the page above shows them. Ctrl-C ends it.");
+  const sendingFailed = sent.then(() => new Promise<never>(() => {}));
+  console.log(`Waymark is listening on ${server.url}/`);
+  if (demo !== null) console.log("Simulated cities are sending; the page shows them. Ctrl-C ends it.");
+  const drain = async () => {
+    const last = ledgerView(service.pipeline);
+    await inTime(async () => {
+      service.closeIntake();
+      sending.abort();
+      await sent.catch(() => {});
+      await server.stop(serverStopMs);
+      await service.drain();
+    });
+    return last;
+  };
   try {
-    await Promise.race([told.promise, service.fatal]);
+    await Promise.race([told.promise, service.fatal, sendingFailed]);
   } catch (error) {
-    if (!(error instanceof WaymarkError)) throw error;
-    signals.say("stopping: a partition was refused");
-    await end(service, doors, sending, sent, signals).catch(() => {});
+    signals.say("stopping");
+    await drain().catch(() => {});
     throw error;
-  } finally {
-    stopped();
   }
-  const last = ledgerView(service.pipeline);
-  await end(service, doors, sending, sent, signals);
-  if (demo !== null) console.log(`${ledgerText(last)}\n${await latencyText()}`);
+  signals.say("draining");
+  const ledger = await drain();
+  signals.say("drained");
+  if (demo !== null) console.log(`${ledgerText(ledger)}\n${await latencyText()}`);
   return 0;
 }
 
-async function end(
-  service: Service,
-  doors: ReturnType<typeof startDoors>,
-  sending: AbortController,
-  sent: Promise<void>,
-  signals: Signals,
-): Promise<void> {
-  signals.say("draining");
-  const late = new AbortController();
-  const deadline = systemClock.sleep(limits.drainMs, late.signal).then(() => {
-    if (!late.signal.aborted) {
-      throw new WaymarkError(
-        "log_unavailable",
-        `not drained after ${limits.drainMs} ms; a start continues from the last snapshots`,
-      );
-    }
+/** What a stuck client may take of the time for draining. */
+const serverStopMs = 5 * secondMs;
+
+function openDoors(service: Service, config: Config, signals: Signals): Server {
+  const app = createApp({
+    handles: service.handles,
+    config: { ingestKeys: config.WAYMARK_INGEST_KEYS, readKeys: config.WAYMARK_READ_KEYS },
+    clock: systemClock,
+    defect: (thrown, requestId) => signals.defect(thrown, requestId),
   });
-  sending.abort();
-  await Promise.race([sent.then(() => doors.close()).then(() => service.drain()), deadline]);
-  late.abort();
-  signals.say("drained");
+  return startServer({ app, host: config.WAYMARK_HOST, port: config.WAYMARK_PORT, clock: systemClock });
+}
+
+/** Throws when the work is not done in limits.drainMs: the next start goes on from the last snapshots. */
+async function inTime(work: () => Promise<void>): Promise<void> {
+  const done = new AbortController();
+  const late = systemClock.sleep(limits.drainMs, done.signal).then(() => done.signal.aborted);
+  const finished = await Promise.race([work().then(() => true), late]);
+  done.abort();
+  if (!finished) {
+    throw new WaymarkError(
+      "log_unavailable",
+      `not drained after ${limits.drainMs} ms; the next start goes on from the last snapshots`,
+    );
+  }
 }
 
 /** The first SIGINT or SIGTERM drains, the second exits at once. */
-function watchSignals(drain: (reason: "signal") => void): () => void {
+function watchSignals(drain: () => void): void {
   let count = 0;
-  const onSignal = () => ++count === 1 ? drain("signal") : Deno.exit(130);
+  const onSignal = () => ++count === 1 ? drain() : Deno.exit(130);
   for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, onSignal);
-  return () => {
-    for (const name of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(name, onSignal);
-    for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, onSignal);
-  };
 }
 
 /** How far back an empty installation is given rides, so that there are some in every state at once. */

@@ -86,6 +86,9 @@ async function arrive(
 }
 
 const tooLarge = (bounds: DoorBounds): Refused =>
-  refuse("body_too_large", `the body has more than ${bounds.bodyBytesMax} bytes; send it in several requests`);
+  refuse(
+    "body_too_large",
+    `the body has more than ${bounds.bodyBytesMax} bytes; send it in several requests`,
+  );
 
 const crowded = (): Refused => refuse("overloaded", "too many bodies are being read at once; try again");

@@ -46,7 +46,7 @@ export type CityRow = {
   /** The newest window whose end the watermark has passed. */
   closed: CityWindow | null;
   supply: CitySupply | null;
-  /** Requests of the windows that end at `from` and each minute after it; null before the first window known. */
+  /** Requests of the windows that end at `from` and each minute after it, up to `closed`; null before the first one known. */
   requests_last_hour: { from: string; step_s: 60; values: (number | null)[] } | null;
 };
 
@@ -67,7 +67,7 @@ export function cityRow(handles: RowSource, city: string): CityRow | null {
     live,
     closed,
     supply: supplyOf(lastHour),
-    requests_last_hour: requestsOf(lastHour, Date.parse(newest.window_end)),
+    requests_last_hour: requestsOf(lastHour, Date.parse((closed ?? newest).window_end)),
   };
 }
 

@@ -2,7 +2,8 @@
 import type { Handles } from "./handles.ts";
 
 /** An event loop that answers is alive; anything more would restart a process that is busy restoring. */
-export const livez = (handles: Handles): Response => healthy({ node: handles.node, version: handles.version });
+export const livez = (handles: Handles): Response =>
+  healthy({ node: handles.node, version: handles.version });
 
 export function readyz(handles: Handles): Response {
   const { ready, draining, causes } = handles.health();

@@ -13,7 +13,7 @@ import { metrics } from "../telemetry/metrics.ts";
 import type { Clock } from "../time.ts";
 import type { BodyReader } from "./body.ts";
 import type { DoorBounds } from "./bounds.ts";
-import { refuse, type Refused, refusalResponse } from "./errors.ts";
+import { refusalResponse, refuse, type Refused } from "./errors.ts";
 import type { Handles } from "./handles.ts";
 import { bodyTypeOf, itemsOf } from "./items.ts";
 
@@ -46,7 +46,9 @@ export type IngestNeeds = { handles: Handles; readBody: BodyReader; clock: Clock
 
 export async function ingest(request: Request, door: IngestDoor, needs: IngestNeeds): Promise<Response> {
   if (needs.handles.health().draining) {
-    return refusalResponse(refuse("draining", "this node is shutting down; post to another, or try again soon"));
+    return refusalResponse(
+      refuse("draining", "this node is shutting down; post to another, or try again soon"),
+    );
   }
   const type = bodyTypeOf(request.headers.get("content-type"));
   if (type === null) return refusalResponse(otherType(request.headers.get("content-type")));

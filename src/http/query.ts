@@ -35,7 +35,9 @@ export function timeParameter(url: URL, name: string, fallbackMs: number): Parse
   if (ms !== null) return { ok: true, value: ms };
   return refuse(
     "query_invalid",
-    `${name} is ${shown(given)}; allowed: an ISO 8601 time such as 2026-01-15T18:00:00Z (a + must be sent as %2B)`,
+    `${name} is ${
+      shown(given)
+    }; allowed: an ISO 8601 time such as 2026-01-15T18:00:00Z (a + must be sent as %2B)`,
     { field: name },
   );
 }

@@ -1,6 +1,6 @@
 /** The doors that read: actors, cities, partitions, ledger, alerts. They add status codes and an order, no numbers. */
 import { type CityRow, cityRow, cityRows } from "./city_row.ts";
-import { refuse, refusalResponse } from "./errors.ts";
+import { refusalResponse, refuse } from "./errors.ts";
 import type { Handles, Looked, PartitionView } from "./handles.ts";
 import { pathText } from "./query.ts";
 

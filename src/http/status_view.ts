@@ -36,11 +36,15 @@ function troubleOf(handles: Handles): string[] {
   const sink = handles.sink();
   const said: string[] = [];
   if (handles.health().draining) said.push("this node is shutting down");
-  for (const p of stopped) said.push(`${named(p)} has stopped${p.error === null ? "" : ` (${p.error.code})`}`);
+  for (const p of stopped) {
+    said.push(`${named(p)} has stopped${p.error === null ? "" : ` (${p.error.code})`}`);
+  }
   if (restoring.length > 0) {
     const who = restoring.length === 1 ? named(restoring[0]!) : `${restoring.length} partitions`;
     said.push(`${who} not caught up yet after a start`);
   }
-  if (sink.state === "failing") said.push("ClickHouse cannot be reached: windows older than memory are missing");
+  if (sink.state === "failing") {
+    said.push("ClickHouse cannot be reached: windows older than memory are missing");
+  }
   return said;
 }

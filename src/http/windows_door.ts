@@ -7,7 +7,7 @@
 import type { CityWindow } from "../../schemas/city_window.ts";
 import { isoTime } from "../time.ts";
 import type { DoorBounds } from "./bounds.ts";
-import { refuse, type Refused, refusalResponse } from "./errors.ts";
+import { refusalResponse, refuse, type Refused } from "./errors.ts";
 import type { Handles } from "./handles.ts";
 import { timeParameter, wholeParameter } from "./query.ts";
 

@@ -32,7 +32,9 @@ export type Service = {
   log: Log;
   /** Rejects with what ends the process: a refusal of a partition. */
   fatal: Promise<never>;
-  /** Closes the intake; then everything in order. Resolves when all is stored. */
+  /** Answers "not ready" and takes nothing in any more. */
+  closeIntake(): void;
+  /** Everything in order. Resolves when all is stored. */
   drain(): Promise<void>;
 };
 
@@ -67,6 +69,7 @@ export async function startService(config: Config, clock: Clock, signals: Signal
       pipeline,
       log: parts.log,
       fatal: fatal.promise,
+      closeIntake: () => void (state.draining = true),
       async drain() {
         state.draining = true;
         keeping.abort();

@@ -4,7 +4,7 @@
  * We wrote these records ourselves, so the check is a cheap one: what the board sorts and compares by, and that
  * every figure is a number or null, so that no page trips over it later.
  */
-import { type AlertTransition, alertStates } from "../../schemas/alert.ts";
+import { alertStates, type AlertTransition } from "../../schemas/alert.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import { fromUtf8 } from "../ids.ts";
 import type { Placed } from "./board_windows.ts";

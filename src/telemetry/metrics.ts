@@ -61,6 +61,7 @@ export const metrics = {
     "route",
     "status",
   ]),
+  httpDefects: counter("waymark_http_defects_total", "Requests answered 500: bugs of ours."),
   streams: gauge("waymark_http_streams", "Live pages connected."),
   partitionRead: gauge("waymark_partition_read_records", "Ledger: records read.", ["topic", "partition"]),
   partitionCounted: gauge("waymark_partition_counted_records", "Ledger: events counted.", [

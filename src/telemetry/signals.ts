@@ -9,6 +9,8 @@ import { metrics } from "./metrics.ts";
 export type Signals = {
   say(message: string): void;
   partitionStopped(tp: { topic: string; partition: number }, error: unknown): void;
+  /** An answer of 500: a bug of ours, with the id of the request that met it. */
+  defect(thrown: unknown, requestId: string): void;
   rowRefused(row: { table: string; topic: string; partition: number; offset: number; message: string }): void;
 };
 
@@ -31,6 +33,16 @@ export function createSignals(
     partitionStopped({ topic, partition }, error) {
       const code = error instanceof WaymarkError ? error.code : "crash";
       tell("error", `${topic}/${partition} stopped: ${messageOf(error)}`, { code, topic, partition });
+    },
+    defect(thrown, requestId) {
+      metrics.httpDefects.inc();
+      tell(
+        "error",
+        `a request met a defect: ${
+          thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)
+        }`,
+        { request: requestId },
+      );
     },
     rowRefused({ table, topic, partition, offset, message }) {
       metrics.sinkRowsRefused.inc({ table });

@@ -1,0 +1,150 @@
+/**
+ * The HTTP application: every route behind the same gate.
+ *
+ *   request ─► id, security headers ─► cap ─► key ─► query parameters ─► the route's answer ─► counted by route
+ *
+ * Bad input never becomes a 500: what can be wrong with a request is a refusal with a code (errors.ts).
+ */
+import { Hono } from "hono";
+import type { Clock } from "../time.ts";
+import { metrics } from "../telemetry/metrics.ts";
+import { readAssets } from "./assets.ts";
+import { createGate, type Keys } from "./auth.ts";
+import { createBodyReader } from "./body.ts";
+import { type DoorBounds, doorBounds } from "./bounds.ts";
+import { refusalResponse, refuse, thrownResponse } from "./errors.ts";
+import type { Handles } from "./handles.ts";
+import { strayParameter } from "./query.ts";
+import { type DoorContext, type DoorEnvironment, type Route, routes } from "./routes.ts";
+import { createStreams } from "./stream.ts";
+
+export type AppOptions = {
+  handles: Handles;
+  config: Keys;
+  clock: Clock;
+  /** Narrower bounds, for tests. */
+  bounds?: Partial<DoorBounds>;
+  /** Told of every defect, with the request's id. */
+  defect?: (thrown: unknown, requestId: string) => void;
+};
+
+export type App = {
+  hono: Hono<DoorEnvironment>;
+  routes: readonly Route[];
+  /** Ends the live streams; the other routes go on answering. */
+  close(): Promise<void>;
+};
+
+export function createApp({ handles, config, clock, defect, ...given }: AppOptions): App {
+  const bounds: DoorBounds = { ...doorBounds, ...given.bounds };
+  const gate = createGate(config);
+  const readBody = createBodyReader({ clock, bounds });
+  const streams = createStreams({ handles, clock, bounds });
+  const assets = readAssets();
+  const ingestNeedsKey = config.ingestKeys.length > 0;
+  const table = routes({ handles, clock, bounds, readBody, streams, assets, ingestNeedsKey });
+  const app = new Hono<DoorEnvironment>();
+  const run = clock.nowMs().toString(36);
+  let requests = 0;
+  let inHand = 0;
+
+  app.use("*", async (context, next) => {
+    const id = requestId(context.req.header("x-request-id")) ?? `${run}-${(++requests).toString(36)}`;
+    context.set("requestId", id);
+    await next();
+    const headers = context.res.headers;
+    headers.set("x-request-id", id);
+    for (const [name, value] of securityHeaders) headers.set(name, value);
+    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+  });
+
+  const guarded = (route: Route) => async (context: DoorContext): Promise<Response> => {
+    const request = context.req.raw;
+    const refused = gate(route.scope, request);
+    if (refused !== null) return turnedAway(request, refusalResponse(refused));
+    const url = new URL(request.url);
+    const stray = route.query === null ? null : strayParameter(url, route.query);
+    if (stray !== null) return turnedAway(request, refusalResponse(stray));
+    if (inHand >= bounds.requestsMax && route.scope !== "open") {
+      const message = `${bounds.requestsMax} requests are in hand already; try again`;
+      return turnedAway(request, refusalResponse(refuse("overloaded", message)));
+    }
+    inHand++;
+    try {
+      return await route.answer(request, context, url);
+    } finally {
+      inHand--;
+    }
+  };
+
+  const counted =
+    (path: string, answer: (context: DoorContext) => Response | Promise<Response>) =>
+    async (context: DoorContext): Promise<Response> => {
+      let response: Response;
+      try {
+        response = await answer(context);
+      } catch (thrown) {
+        const id = context.get("requestId");
+        response = thrownResponse(thrown, id);
+        if (response.status === 500) defect?.(thrown, id);
+      }
+      metrics.requests.inc({ route: path, status: String(response.status) });
+      return response;
+    };
+
+  for (const route of table) app.on(route.method, route.path, counted(route.path, guarded(route)));
+  for (const [path, methods] of methodsByPath(table)) {
+    app.all(
+      path,
+      counted(path, (context) =>
+        turnedAway(
+          context.req.raw,
+          refusalResponse(
+            refuse("method_not_allowed", `${context.req.method} is not allowed here; allowed: ${methods}`, {
+              headers: { allow: methods },
+            }),
+          ),
+        )),
+    );
+  }
+  app.notFound(counted("unmatched", (context) => {
+    const message = `there is nothing at ${context.req.path.slice(0, 200)}`;
+    return turnedAway(context.req.raw, refusalResponse(refuse("route_not_found", message)));
+  }));
+
+  return { hono: app, routes: table, close: streams.close };
+}
+
+/** A body that will not be read is let go of, so that the connection does not wait for it. */
+function turnedAway(request: Request, response: Response): Response {
+  if (request.body !== null && !request.bodyUsed) request.body.cancel().catch(() => undefined);
+  return response;
+}
+
+function methodsByPath(table: readonly Route[]): Map<string, string> {
+  const methods = new Map<string, string[]>();
+  for (const { path, method } of table) {
+    const known = methods.get(path) ?? [];
+    methods.set(path, method === "GET" ? [...known, "GET", "HEAD"] : [...known, method]);
+  }
+  return new Map([...methods].map(([path, known]) => [path, known.join(", ")]));
+}
+
+/** A caller's own id is kept when it is harmless to write down. */
+function requestId(given: string | undefined): string | null {
+  return given !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : null;
+}
+
+/** Nothing from elsewhere, nothing inline, in nobody's frame. */
+const securityHeaders: readonly (readonly [name: string, value: string])[] = [
+  [
+    "content-security-policy",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  ],
+  ["x-content-type-options", "nosniff"],
+  ["x-frame-options", "DENY"],
+  ["referrer-policy", "no-referrer"],
+  ["cross-origin-resource-policy", "same-origin"],
+  ["cross-origin-opener-policy", "same-origin"],
+];
