@@ -84,7 +84,7 @@ export function decideDriver(driver: Driver, point: DriverLocation, context: Dri
       latestMs: point.timeMs,
       jumps: driver.jumps + (isJump(driver, point) ? 1 : 0),
     }
-    : { city: driver.city ?? point.city };
+    : { city: driver.city ?? point.city, status: driver.status ?? point.status };
   if (status !== null) {
     const spoken = {
       boundaryMs: boundaryFor(point.timeMs),

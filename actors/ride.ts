@@ -34,6 +34,8 @@ export type Ride = {
   acceptedMs: number | null;
   startedMs: number | null;
   endedMs: number | null;
+  /** Who the cancel that ended the ride is counted for; null when it goes on or was completed. */
+  cancelledBy: Canceller | null;
   /** Drivers that accepted, one after the other. */
   attempts: number;
   /** The outcome that is counted, with the pane it is counted in. */
@@ -92,6 +94,7 @@ export function newRide(id: string): Ride {
     acceptedMs: null,
     startedMs: null,
     endedMs: null,
+    cancelledBy: null,
     attempts: 0,
     outcome: null,
     outcomeCity: null,
@@ -115,7 +118,7 @@ export function decideRide(ride: Ride, event: RideEvent, context: RideContext): 
   const changes: Partial<Ride> = {
     state: row.to,
     latestMs: Math.max(ride.latestMs, event.timeMs),
-    ...facts(ride, event),
+    ...facts(ride, event, row),
     ...times(ride, event, row),
   };
   if (ride.outcome !== null && noted.has("redispatched")) takeBack(ride, context, changes, effects, noted);
@@ -161,7 +164,7 @@ function holds(condition: Condition, ride: Ride, event: RideEvent): boolean {
     case "step_unknown":
       return stepTime(ride, event.type) === null && (ride.endedMs === null || event.timeMs <= ride.endedMs);
     case "after_driver_cancel":
-      return ride.outcome === "driver" && ride.endedMs !== null && event.timeMs > ride.endedMs;
+      return ride.cancelledBy === "driver" && ride.endedMs !== null && event.timeMs > ride.endedMs;
   }
 }
 
@@ -179,19 +182,26 @@ function stepTime(ride: Ride, type: RideEvent["type"]): number | null {
 }
 
 /** What an event tells about the ride whatever its step: the first word stands, except for the driver. */
-function facts(ride: Ride, event: RideEvent): Partial<Ride> {
+function facts(ride: Ride, event: RideEvent, row: Row): Partial<Ride> {
   return {
     city: ride.city ?? event.city,
     userId: ride.userId ?? event.userId,
-    driverId: event.type === "accepted" ? event.driverId ?? ride.driverId : ride.driverId ?? event.driverId,
+    driverId: takesOver(ride, event, row) ? event.driverId ?? ride.driverId : ride.driverId ?? event.driverId,
     estimatedFareCents: ride.estimatedFareCents ?? event.estimatedFareCents,
     fareCents: event.type === "completed" ? ride.fareCents ?? event.fareCents : ride.fareCents,
   };
 }
 
+/** An accept names the driver while the ride waits for its start, unless it is older than the one that is known. */
+function takesOver(ride: Ride, event: RideEvent, row: Row): boolean {
+  return event.type === "accepted" && row.to === "accepted" &&
+    (ride.acceptedMs === null || event.timeMs >= ride.acceptedMs);
+}
+
 function times(ride: Ride, event: RideEvent, row: Row): Partial<Ride> {
   if (row.marks.includes("redispatched")) {
-    return { acceptedMs: event.timeMs, endedMs: null, reason: null, attempts: ride.attempts + 1 };
+    const anew = { startedMs: null, endedMs: null, cancelledBy: null, reason: null };
+    return { ...anew, acceptedMs: event.timeMs, attempts: ride.attempts + 1 };
   }
   switch (event.type) {
     case "requested":
@@ -204,7 +214,11 @@ function times(ride: Ride, event: RideEvent, row: Row): Partial<Ride> {
     case "started":
       return row.marks.includes("after_end") ? {} : { startedMs: ride.startedMs ?? event.timeMs };
     default:
-      return isEnd(ride.state) ? {} : { endedMs: event.timeMs, reason: event.reason };
+      return isEnd(ride.state) ? {} : {
+        endedMs: event.timeMs,
+        cancelledBy: event.type === "cancelled" ? cancelledBy(event) : null,
+        reason: event.reason,
+      };
   }
 }
 

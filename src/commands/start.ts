@@ -110,9 +110,11 @@ function watchSignals(drain: () => void): void {
 }
 
 /** How far back an empty installation is given rides, so that there are some in every state at once. */
-const historyMs = 20 * minuteMs;
+const historyMs = 30 * minuteMs;
 /** Positions older than this say nothing about now. */
-const positionsMs = minuteMs;
+const positionsMs = 40 * secondMs;
+/** The first rides to end are cancelled ones, a trip takes its time: until then a cancellation rate says nothing. */
+const rampMs = 15 * minuteMs;
 
 async function sendDemo(service: Service, given: Given, signal: AbortSignal): Promise<void> {
   const nowMs = systemClock.nowMs();
@@ -122,8 +124,8 @@ async function sendDemo(service: Service, given: Given, signal: AbortSignal): Pr
   for await (
     const batch of paced(
       wholeRides(items, {
-        ridesFromMs: begun ? nowMs : 0,
-        positionsFromMs: nowMs - (begun ? 0 : positionsMs),
+        ridesFromMs: begun ? nowMs : nowMs - historyMs,
+        positionsFromMs: begun ? nowMs : nowMs - positionsMs,
       }),
     )
   ) {
@@ -151,8 +153,9 @@ function* wholeRides(
       if (atMs >= from.positionsFromMs) yield item;
       continue;
     }
-    const requested = typeof item.value === "string" && item.value.includes('"event_type":"requested"');
-    if (requested && atMs >= from.ridesFromMs) begun.add(item.key);
-    if (begun.has(item.key)) yield item;
+    const is = (type: string) =>
+      typeof item.value === "string" && item.value.includes(`"event_type":"${type}"`);
+    if (is("requested") && atMs >= from.ridesFromMs) begun.add(item.key);
+    if (begun.has(item.key) && !(is("cancelled") && atMs < from.ridesFromMs + rampMs)) yield item;
   }
 }

@@ -27,7 +27,7 @@ export function operationsPage(handles: Handles, facts: PageFacts): Response {
 </head>
 <body>
 <a class="skip" href="#board">To the cities</a>
-<div id="page" data-now="${status.now}">
+<div id="page"${empty ? ' class="empty"' : ""} data-now="${status.now}">
 <header>
 <h1>City operations<small>Waymark</small></h1>
 <p id="link" class="link" role="status"><i></i><span>as of ${status.now.slice(11, 19)} UTC</span></p>
@@ -53,8 +53,8 @@ export function operationsPage(handles: Handles, facts: PageFacts): Response {
 </main>
 <p id="announce" class="unseen" role="status" aria-live="polite"></p>
 <footer>
-<p>Worst first. Rates are shares of the rides that ended in the last five minutes; below 20 ended rides a city is \
-not judged. The bar reaches to 50 %, its mark stands at the alert's 30 %. Open requests and drivers are as of the \
+<p id="explained">Worst first. Rates are shares of the rides that ended in the last five minutes; below 20 ended rides a city is \
+not judged. The bar reaches to 50\u00a0%, its mark stands at the alert's 30\u00a0%. Open requests and drivers are as of the \
 newest complete minute. All times UTC.</p>
 <nav aria-label="Data">
 <a href="/v1/cities">Cities</a><a href="/v1/alerts">Alerts</a><a href="/v1/partitions">Partitions</a>\

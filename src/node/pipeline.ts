@@ -39,6 +39,8 @@ export type Pipeline = {
   cities: Host<CitiesFold>[];
   /** Snapshots, commits and leaves, all stages; the cities last, so that they fold what the others still publish. */
   drain(): Promise<void>;
+  /** Stops at once, as a crash would; the log still counts the hosts as members until it expels them. */
+  abandon(): void;
 };
 
 export const namingOf = (config: Config): TopicNaming => ({
@@ -92,6 +94,9 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     async drain() {
       await Promise.all([...rides, ...locations].map((host) => host.drain()));
       await Promise.all(cities.map((host) => host.drain()));
+    },
+    abandon() {
+      for (const host of [...cities, ...rides, ...locations]) host.abandon();
     },
   };
 }

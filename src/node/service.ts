@@ -142,7 +142,7 @@ function handlesOf({ config, clock, parts, pipeline, board, clickHouse, state }:
     ledger: () => ledgerView(pipeline),
     watermarks: () => cityWatermarks(pipeline),
     board,
-    sink: () => sinkView(clickHouse, clock),
+    sink: () => sinkView(clickHouse),
     async history(city, { fromMs, untilMs, limit }) {
       if (clickHouse === null) return null;
       return await windowsHistory(clickHouse.analytics, { city, fromMs, toMs: untilMs, limit }).catch(() =>
@@ -179,7 +179,7 @@ function handlesOf({ config, clock, parts, pipeline, board, clickHouse, state }:
     },
   };
 
-  function sinkView(clickHouse: ClickHouse | null, clock: Clock): SinkView {
+  function sinkView(clickHouse: ClickHouse | null): SinkView {
     if (clickHouse === null) return { state: "off", rows: 0, lag_records: 0, oldest_seconds: 0, error: null };
     const { partitions, stopped } = clickHouse.sink.status();
     const oldest = partitions.map((p) => p.oldestWaitingMs).filter((ms) => ms !== null);

@@ -47,6 +47,8 @@ export type Host<F extends Fold = Fold> = {
   readonly memberId: string;
   /** Snapshots everything, commits, leaves the group. */
   drain(): Promise<void>;
+  /** Stops at once, as a crash would: from here on nothing is published, snapshotted or committed. */
+  abandon(): void;
 };
 
 /** The group of a stage: `<group>-<stage>-g<generation>`. */
@@ -198,6 +200,10 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       end.abort();
       await ticking;
       await membership.leave();
+    },
+    abandon() {
+      end.abort();
+      for (const actor of actors.values()) actor.abandon();
     },
   };
 }

@@ -4,28 +4,13 @@
  * The bytes carry their own checksum, so that a flipped bit anywhere makes the manifest unreadable instead of
  * wrong; segments are named by the hash of their content.
  */
+import { type SnapshotManifest, snapshotManifest } from "../../schemas/snapshot.ts";
 import { contentHash, fromUtf8, utf8 } from "../ids.ts";
 
 /** The byte format written. A release reads its own and the previous one (there is none yet). */
 export const snapshotFormat = 1;
 
-export type Manifest = {
-  format: number;
-  fold_version: string;
-  generation: number;
-  log_epoch: number;
-  topic: string;
-  partition: number;
-  partitions: number;
-  /** Everything before this offset is contained. */
-  next_offset: number;
-  watermark_ms: number | null;
-  /** The last folded record, to recognise the log by; null when none was folded. */
-  last: { offset: number; timestamp_ms: number; fingerprint: string } | null;
-  segments: string[];
-  /** Wall clock, for showing an age. */
-  taken_at_ms: number;
-};
+export type Manifest = SnapshotManifest;
 
 export async function encodeManifest(manifest: Manifest): Promise<Uint8Array> {
   const body = JSON.stringify(manifest);
@@ -41,6 +26,10 @@ export async function decodeManifest(bytes: Uint8Array): Promise<ReadManifest> {
   if (cut !== 64 || await contentHash(utf8(body)) !== text.slice(0, cut)) {
     return { ok: false, reason: "torn" };
   }
-  const manifest = JSON.parse(body) as Manifest;
-  return manifest.format > snapshotFormat ? { ok: false, reason: "newer_format" } : { ok: true, manifest };
+  const value = JSON.parse(body) as { format?: unknown };
+  if (typeof value.format === "number" && value.format > snapshotFormat) {
+    return { ok: false, reason: "newer_format" };
+  }
+  const manifest = snapshotManifest.safeParse(value);
+  return manifest.success ? { ok: true, manifest: manifest.data } : { ok: false, reason: "torn" };
 }

@@ -1,13 +1,18 @@
 /**
  * The actors of one partition, and when they leave: each is due at a time that follows from its state.
  *
- * Buckets by due minute are looked at when the watermark passes them; an actor touched meanwhile just moves to its
- * new bucket, so touching costs nothing. The order of actors is the order they came in: part of the state.
+ * Buckets by due minute are looked at when the watermark passes them; an actor that is due later by then just
+ * moves to its new bucket, so touching costs nothing. An actor leaves when the watermark passes the minute of its
+ * due time and neither earlier nor later, whatever buckets it stood in: who is there is part of the state, and a
+ * restored table has only the newest bucket of each. The order of actors is the order they came in: state, too.
  */
 import { minuteMs } from "../time.ts";
 
+/** `lookMs`: the bucket in which the actor is looked at next; entries in other buckets are left-overs. */
+type Held<A> = { actor: A; lookMs: number };
+
 export class ActorTable<A> {
-  #actors = new Map<string, A>();
+  #held = new Map<string, Held<A>>();
   #buckets = new Map<number, string[]>();
   readonly #dueMs: (actor: A) => number;
 
@@ -17,47 +22,65 @@ export class ActorTable<A> {
   }
 
   get size(): number {
-    return this.#actors.size;
+    return this.#held.size;
   }
 
   get(id: string): A | undefined {
-    return this.#actors.get(id);
+    return this.#held.get(id)?.actor;
   }
 
   add(id: string, actor: A): void {
-    this.#actors.set(id, actor);
-    this.#schedule(id, actor);
+    const held = { actor, lookMs: this.#bucketOf(actor) };
+    this.#held.set(id, held);
+    this.#enter(id, held.lookMs);
   }
 
-  entries(): IterableIterator<[string, A]> {
-    return this.#actors.entries();
+  /** To be called when an actor may have become due earlier than it was. */
+  hasten(id: string): void {
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    const atMs = this.#bucketOf(held.actor);
+    if (atMs >= held.lookMs) return;
+    held.lookMs = atMs;
+    this.#enter(id, atMs);
+  }
+
+  *entries(): Generator<[string, A]> {
+    for (const [id, { actor }] of this.#held) yield [id, actor];
   }
 
   /** Lets go of everyone due at the watermark. */
   evictDue(watermarkMs: number): void {
-    const due = [...this.#buckets.keys()].filter((at) => at <= watermarkMs).sort((a, b) => a - b);
-    for (const at of due) {
+    const passed = [...this.#buckets.keys()].filter((at) => at <= watermarkMs).sort((a, b) => a - b);
+    for (const at of passed) {
       const ids = this.#buckets.get(at)!;
       this.#buckets.delete(at);
       for (const id of ids) {
-        const actor = this.#actors.get(id);
-        if (actor === undefined) continue;
-        if (this.#dueMs(actor) <= watermarkMs) this.#actors.delete(id);
-        else this.#schedule(id, actor);
+        const held = this.#held.get(id);
+        if (held === undefined || held.lookMs !== at) continue;
+        const dueAt = this.#bucketOf(held.actor);
+        if (dueAt <= watermarkMs) this.#held.delete(id);
+        else {
+          held.lookMs = dueAt;
+          this.#enter(id, dueAt);
+        }
       }
     }
   }
 
   /** Lets the one that came first go, to keep a bound. */
   evictOldest(): void {
-    const oldest = this.#actors.keys().next();
-    if (!oldest.done) this.#actors.delete(oldest.value);
+    const oldest = this.#held.keys().next();
+    if (!oldest.done) this.#held.delete(oldest.value);
   }
 
-  #schedule(id: string, actor: A): void {
-    const at = Math.ceil(this.#dueMs(actor) / minuteMs) * minuteMs;
-    const bucket = this.#buckets.get(at);
-    if (bucket === undefined) this.#buckets.set(at, [id]);
+  #bucketOf(actor: A): number {
+    return Math.ceil(this.#dueMs(actor) / minuteMs) * minuteMs;
+  }
+
+  #enter(id: string, atMs: number): void {
+    const bucket = this.#buckets.get(atMs);
+    if (bucket === undefined) this.#buckets.set(atMs, [id]);
     else bucket.push(id);
   }
 }

@@ -11,8 +11,7 @@ import { type AlertMemory, calm, cancellationRateHigh, judge } from "../alerts/r
 import type { Fold, FoldEntry, FoldStatus, LogRecord, Outbox, Stage } from "../fold.ts";
 import { utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
-import { topicPartitions } from "../log/topics.ts";
-import { isoTime } from "../time.ts";
+import { dayMs, isoTime } from "../time.ts";
 import { Closings, type ClosingsState } from "../windows/closings.ts";
 import { CityPanes, type CityPanesState } from "../windows/merge.ts";
 import { decodePartial, type Partial } from "../windows/partial.ts";
@@ -33,6 +32,8 @@ import { field, paneWidth } from "./pane_fields.ts";
 
 /** Updates one flush sends per city: the windows around now. The rest is told when it closes. */
 const updatesPerCityMax = 8;
+/** How long, in event time, closed rides wait for their supply: bounds the panes held for a stuck location source. */
+const supplyWaitMs = dayMs;
 
 type City = { panes: CityPanes; gauges: Map<number, Gauges>; dirty: Set<number>; alert: AlertMemory };
 
@@ -65,7 +66,7 @@ export class CitiesFold implements Fold {
     this.#context = context;
     this.#partition = partition;
     this.#sources = (["ride-events", "driver-locations"] as const).flatMap((topic) =>
-      Array.from({ length: topicPartitions[topic] }, (_, p) => newSource({ topic, partition: p }))
+      Array.from({ length: context.partitions[topic] }, (_, p) => newSource({ topic, partition: p }))
     );
     this.#sources.forEach((source, i) => this.#index.set(`${source.topic}/${source.partition}`, i));
     this.#rideSources = this.#sources.filter((s) => s.topic === "ride-events");
@@ -147,7 +148,7 @@ export class CitiesFold implements Fold {
     this.#allMs = allMs;
     if (crossed(rideBefore, rideMs)) this.#closeRides(rideBefore ?? -Infinity, paneStart(rideMs!), out);
     if (crossed(allBefore, allMs)) this.#closeSupply(allBefore ?? -Infinity, paneStart(allMs!), out);
-    if (crossed(rideBefore, rideMs)) this.#drop();
+    if (crossed(rideBefore, rideMs) || crossed(allBefore, allMs)) this.#drop();
   }
 
   #closeRides(beforeMs: number, untilMs: number, out: Outbox): void {
@@ -221,12 +222,16 @@ export class CitiesFold implements Fold {
     });
   }
 
-  /** Panes go once no source's own records can still change a window over them, at latest holdMs after closing. */
+  /**
+   * Panes go once no source's own records can still change a window over them, at latest holdMs after closing. A
+   * window is closed when its supply is: location sources that fell behind find the panes they close.
+   */
   #drop(): void {
     const { windowMs, latenessMs, holdMs } = this.#context.windows;
-    const real = minimum(this.#rideSources.map(realWatermark));
+    const real = minimum(this.#sources.map(realWatermark));
     const byRecords = real === null ? -Infinity : real - windowMs - latenessMs - paneMs;
-    const byHold = this.#rideMs! - 2 * windowMs - holdMs;
+    const closedMs = Math.max(this.#allMs ?? -Infinity, this.#rideMs! - supplyWaitMs);
+    const byHold = closedMs - 2 * windowMs - holdMs;
     const belowMs = paneStart(Math.max(byRecords, byHold)) + paneMs;
     if (!Number.isFinite(belowMs) || belowMs <= this.#droppedBelowMs) return;
     this.#droppedBelowMs = belowMs;
@@ -357,8 +362,8 @@ export class CitiesFold implements Fold {
         (data[0] as Source[]).forEach((source, i) => Object.assign(this.#sources[i]!, source));
         break;
       case "closings":
-        this.#rideClosings.restore(data[0] as { frozenMs: number | null; said: ClosingsState });
-        this.#supplyClosings.restore(data[1] as { frozenMs: number | null; said: ClosingsState });
+        this.#rideClosings.restore(data[0] as ClosingsState);
+        this.#supplyClosings.restore(data[1] as ClosingsState);
         break;
       case "missed": {
         const missed = data[0] as Missed;

@@ -63,7 +63,8 @@ export class RidesFold implements Fold {
     this.#intake = new Intake(context, "ride-events", partition);
     this.#writer = new PartialWriter(context, "ride-events", partition);
     this.#rides = new ActorTable(({ ride }) =>
-      ride.latestMs + (ride.endedMs === null ? limits.rideMsMax : context.endedRideMs)
+      ride.latestMs +
+      (ride.endedMs === null ? Math.max(limits.rideMsMax, context.endedRideMs) : context.endedRideMs)
     );
   }
 
@@ -144,6 +145,7 @@ export class RidesFold implements Fold {
       record.offset,
     );
     if (isNew) this.#remember(memory);
+    else if (ride.endedMs !== null) this.#rides.hasten(ride.id);
     this.#count(event, city, record.offset);
     this.#intake.counted();
     this.#writer.told(record.timestampMs);

@@ -7,14 +7,11 @@
 
 type Said = { position: number; values: number[] };
 
-/** boundary → city → source → what it said. */
-export type ClosingsState = [
-  boundaryMs: number,
-  city: string,
-  source: number,
-  position: number,
-  values: number[],
-][];
+/** What a snapshot keeps. JSON has no infinities: null before the first freeze, `end` when all is closed. */
+export type ClosingsState = {
+  frozenMs: number | null | "end";
+  said: [boundaryMs: number, city: string, source: number, position: number, values: number[]][];
+};
 
 export class Closings {
   #boundaries = new Map<number, Map<string, Map<number, Said>>>();
@@ -54,8 +51,8 @@ export class Closings {
     for (const held of this.#boundaries.keys()) if (held <= boundaryMs) this.#boundaries.delete(held);
   }
 
-  state(): { frozenMs: number | null; said: ClosingsState } {
-    const said: ClosingsState = [];
+  state(): ClosingsState {
+    const said: ClosingsState["said"] = [];
     for (const [boundaryMs, cities] of this.#boundaries) {
       for (const [city, sources] of cities) {
         for (const [source, { position, values }] of sources) {
@@ -63,12 +60,13 @@ export class Closings {
         }
       }
     }
-    return { frozenMs: Number.isFinite(this.#frozenMs) ? this.#frozenMs : null, said };
+    if (this.#frozenMs === Infinity) return { frozenMs: "end", said };
+    return { frozenMs: this.#frozenMs === -Infinity ? null : this.#frozenMs, said };
   }
 
-  restore(state: { frozenMs: number | null; said: ClosingsState }): void {
-    for (const entry of state.said) this.say(...entry);
-    this.#frozenMs = state.frozenMs ?? -Infinity;
+  restore({ frozenMs, said }: ClosingsState): void {
+    for (const entry of said) this.say(...entry);
+    this.#frozenMs = frozenMs === "end" ? Infinity : frozenMs ?? -Infinity;
   }
 }
 

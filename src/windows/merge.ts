@@ -51,15 +51,20 @@ export class CityPanes {
         if (this.#riders.add(pairs[i]!, pairs[i + 1]!, paneStartMs)) changed = true;
       }
     }
+    return this.#keep(paneStartMs, register) || changed ? "changed" : "unchanged";
+  }
+
+  /** Puts the register in the place of an older one of its source; false when there is one as new. */
+  #keep(paneStartMs: number, register: SourceRegister): boolean {
     const pane = this.#pane(paneStartMs);
     const [source, position, , values] = register;
     const held = pane.registers.get(source);
-    if (held !== undefined && held[1] >= position) return changed ? "changed" : "unchanged";
+    if (held !== undefined && held[1] >= position) return false;
     pane.registers.set(source, register);
     pane.positions += position - (held?.[1] ?? 0);
     const before = held?.[3] ?? [];
     for (let i = 0; i < this.#width; i++) pane.values[i]! += (values[i] ?? 0) - (before[i] ?? 0);
-    return "changed";
+    return true;
   }
 
   /** The window that ends at `endMs`; null when no pane of it has anything, or one of them has left. */
@@ -127,8 +132,9 @@ export class CityPanes {
     };
   }
 
+  /** What a snapshot holds was held when it was taken: nothing of it is missed. */
   restore(state: CityPanesState): void {
-    for (const [at, registers] of state.panes) for (const register of registers) this.apply(at, register, "");
+    for (const [at, registers] of state.panes) for (const register of registers) this.#keep(at, register);
     this.#riders.restore(state.riders);
     if (state.droppedBelowMs !== null) this.dropBefore(state.droppedBelowMs);
   }

@@ -48,26 +48,31 @@ export function report(source: Source, said: SourceReport): void {
   if (said.ended) source.ended = true;
 }
 
-/** What the source lets pass: +∞ holds nothing back, null holds everything back. */
-export function effectiveWatermark(source: Source): number | null {
+/**
+ * What a source lets pass: +∞ holds nothing back, null holds everything back; one that never had a record is
+ * absent. All of them absent is no watermark at all: an installation may be empty for days before its first ride.
+ */
+export type Watermark = number | null | "absent";
+
+export function effectiveWatermark(source: Source): Watermark {
   if (source.ended) return Infinity;
   if (source.idle === null) return source.watermarkMs;
-  return source.idle.standInMs ?? (source.watermarkMs === null ? Infinity : source.watermarkMs);
+  return source.idle.standInMs ?? source.watermarkMs ?? "absent";
 }
 
 /** The same without stand-ins: what the source's own records let pass. */
-export function realWatermark(source: Source): number | null {
+export function realWatermark(source: Source): Watermark {
   if (source.ended) return Infinity;
-  if (source.idle !== null && source.idle.standInMs === null && source.watermarkMs === null) return Infinity;
+  if (source.idle !== null && source.idle.standInMs === null) return source.watermarkMs ?? "absent";
   return source.watermarkMs;
 }
 
-/** The minimum, or null while one of them holds everything back or none has anything to say. */
-export function minimum(watermarks: Iterable<number | null>): number | null {
+/** The minimum, or null while one of them holds everything back or none takes part. */
+export function minimum(watermarks: Iterable<Watermark>): number | null {
   let lowest: number | null = null;
   for (const ms of watermarks) {
     if (ms === null) return null;
-    lowest = lowest === null ? ms : Math.min(lowest, ms);
+    if (ms !== "absent") lowest = lowest === null ? ms : Math.min(lowest, ms);
   }
   return lowest;
 }
@@ -75,11 +80,11 @@ export function minimum(watermarks: Iterable<number | null>): number | null {
 /** The source that holds the others back; null when none does. */
 export function holder(sources: readonly Source[]): Source | null {
   let slowest: Source | null = null;
+  let slowestMs = Infinity;
   for (const source of sources) {
-    const ms = effectiveWatermark(source) ?? -Infinity;
-    if (ms !== Infinity && (slowest === null || ms < (effectiveWatermark(slowest) ?? -Infinity))) {
-      slowest = source;
-    }
+    const watermark = effectiveWatermark(source);
+    const ms = watermark === "absent" ? Infinity : watermark ?? -Infinity;
+    if (ms < slowestMs) [slowest, slowestMs] = [source, ms];
   }
   return slowest;
 }

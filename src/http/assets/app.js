@@ -54,6 +54,7 @@ function arrange(order) {
     element.remove();
     rows.delete(city);
   }
+  byId("page").classList.toggle("empty", order.length === 0);
   byId("empty").hidden = order.length > 0;
   byId("board").hidden = order.length === 0;
   if (reading) return;
@@ -123,7 +124,7 @@ function reconnect() {
 setInterval(() => {
   const silent = Date.now() - heardMs > lostAfterMs;
   if (silent && source.readyState === EventSource.OPEN) reconnect();
-  else if (!silent && !document.body.classList.contains("lost")) showStatus();
+  showStatus();
 }, 1_000);
 
 body.addEventListener("pointerenter", () => reading = true);

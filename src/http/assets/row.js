@@ -121,7 +121,7 @@ function hourHtml(row) {
     v === null ? null : [i / 59 * (width - 2 * pad) + pad, height - pad - v / most * (height - 2 * pad)]
   ).filter((p) => p !== null);
   const last = points.at(-1);
-  if (last === undefined) return none;
+  if (last === undefined || points.length < 2) return none;
   const line = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
   const area = `${points[0][0].toFixed(1)},${height} ${line} ${last[0].toFixed(1)},${height}`;
   const now = known.at(-1) ?? 0;

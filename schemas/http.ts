@@ -1,0 +1,159 @@
+/** The answers of the HTTP doors. */
+import { z } from "zod";
+import { isoUtc } from "./fields.ts";
+
+const whole = z.number().int().min(0);
+const isoOrNull = isoUtc.nullable();
+const textOrNull = z.string().nullable();
+
+/** Who answers, and as of which position. */
+export const provenance = z.object({
+  node: z.string(),
+  topic: z.string(),
+  partition: whole,
+  /** Offset of the next record to be folded: everything before it is contained. */
+  offset: whole,
+  watermark: isoOrNull,
+});
+export type Provenance = z.infer<typeof provenance>;
+
+export const seenEvent = z.object({
+  event_type: z.string(),
+  event_time: isoUtc,
+  record_time: isoUtc,
+  topic: z.string(),
+  partition: whole,
+  offset: whole,
+});
+export type SeenEvent = z.infer<typeof seenEvent>;
+
+/** Why the last refused event of an actor was refused. */
+export const refusal = z.object({
+  code: z.string(),
+  topic: z.string(),
+  partition: whole,
+  offset: whole,
+  at: isoUtc,
+});
+export type Refusal = z.infer<typeof refusal>;
+
+export const rideView = z.object({
+  ride_id: z.string(),
+  state: z.string(),
+  city: textOrNull,
+  user_id: textOrNull,
+  driver_id: textOrNull,
+  requested_at: isoOrNull,
+  accepted_at: isoOrNull,
+  started_at: isoOrNull,
+  ended_at: isoOrNull,
+  outcome: textOrNull,
+  reason: textOrNull,
+  attempts: whole,
+  estimated_fare: z.number().nullable(),
+  fare: z.number().nullable(),
+  marks: z.array(z.string()),
+  /** Until when the request counts as open; null when it does not any more. */
+  open_until: isoOrNull,
+  events: z.array(seenEvent),
+  refused: refusal.nullable(),
+  owner: provenance,
+}).meta({ title: "Ride", description: "A ride actor's state, with the position it is at." });
+export type RideView = z.infer<typeof rideView>;
+
+export const trailPoint = z.object({
+  event_time: isoUtc,
+  record_time: isoUtc,
+  offset: whole,
+  lat: z.number(),
+  lng: z.number(),
+  status: textOrNull,
+});
+export type TrailPoint = z.infer<typeof trailPoint>;
+
+export const driverView = z.object({
+  driver_id: z.string(),
+  city: textOrNull,
+  status: textOrNull,
+  lat: z.number(),
+  lng: z.number(),
+  /** H3 cell, resolution 8. */
+  cell: z.string(),
+  speed_kmh: z.number().nullable(),
+  heading: z.number().nullable(),
+  ride_id: textOrNull,
+  last_seen_at: isoUtc,
+  jumps: whole,
+  trail: z.array(trailPoint),
+  refused: refusal.nullable(),
+  owner: provenance,
+}).meta({ title: "Driver", description: "A driver actor's state, with the position it is at." });
+export type DriverView = z.infer<typeof driverView>;
+
+export const partitionView = z.object({
+  topic: z.string(),
+  partition: whole,
+  stage: z.string(),
+  owner: z.string(),
+  state: z.enum(["running", "warming_up", "restoring", "stopped"]),
+  /** Next offset to fold, and the log's end. */
+  position: whole,
+  log_end: whole,
+  lag_records: whole,
+  /** Age of the oldest record not folded yet, log time; 0 without lag. */
+  lag_seconds: z.number(),
+  watermark: isoOrNull,
+  /** Seconds the watermark is behind the wall clock. */
+  watermark_behind_seconds: z.number().nullable(),
+  idle: z.boolean(),
+  /** Whether it is the source that holds a city's watermark back. */
+  holds_watermark: z.boolean(),
+  snapshot_age_seconds: z.number().nullable(),
+  snapshot_offset: whole,
+  actors: z.record(z.string(), whole),
+  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+}).meta({ title: "Partition", description: "One partition of one stage." });
+export type PartitionView = z.infer<typeof partitionView>;
+
+const ledgerCounts = {
+  read: whole,
+  counted: whole,
+  duplicates: whole,
+  too_late: whole,
+  dead_lettered: whole,
+  late: whole,
+  misplaced: whole,
+  evicted_by_cap: whole,
+};
+
+export const ledgerView = z.object({
+  partitions: z.array(
+    z.object({ topic: z.string(), partition: whole, since_offset: whole, ...ledgerCounts }),
+  ),
+  total: z.record(z.string(), z.object(ledgerCounts)),
+  missed_after_idle: z.array(
+    z.object({ source: z.string(), city: z.string(), minute: isoUtc, events: whole }),
+  ),
+  /** Whether read = counted + duplicates + too_late + dead_lettered holds everywhere: always. */
+  balanced: z.boolean(),
+}).meta({ title: "Ledger", description: "What became of every record, per source partition." });
+export type LedgerView = z.infer<typeof ledgerView>;
+
+export const ingestVerdict = z.object({
+  accepted: whole,
+  rejected: z.array(z.object({ index: whole, code: z.string(), field: textOrNull, message: z.string() })),
+}).meta({
+  title: "Ingestion verdict",
+  description: "The answer to a post: how many items were taken, and why the others were not.",
+});
+export type IngestVerdict = z.infer<typeof ingestVerdict>;
+
+export const errorAnswer = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    field: z.string().optional(),
+    docs: z.string().optional(),
+  }).loose(),
+}).meta({ title: "Error", description: "Every refusal has this shape; the codes are stable." });
+export type ErrorAnswer = z.infer<typeof errorAnswer>;

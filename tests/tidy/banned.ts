@@ -1,0 +1,54 @@
+/**
+ * What only one file may do, with the replacement everywhere else: time, randomness, scheduling, the network, the
+ * environment and the console are ports.
+ */
+import type { Syntax } from "./syntax.ts";
+
+type Ban = { uses: readonly string[]; allowedIn: readonly string[]; instead: string };
+
+export const bans: readonly Ban[] = [
+  {
+    uses: ["Date.now", "performance.now"],
+    allowedIn: ["src/time.ts"],
+    instead: "take a Clock (src/time.ts) and ask nowMs() or monotonicMs()",
+  },
+  {
+    uses: ["setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval"].flatMap((name) => [
+      name,
+      `globalThis.${name}`,
+    ]),
+    allowedIn: ["src/time.ts", "src/std/async.ts"],
+    instead: "take a Clock (src/time.ts) and await sleep(), or await breathe()",
+  },
+  {
+    uses: ["Math.random", "crypto.randomUUID", "crypto.getRandomValues"],
+    allowedIn: [],
+    instead: "take a seeded source (src/traffic/random.ts), or derive the value from its input (src/ids.ts)",
+  },
+  {
+    uses: ["fetch", "globalThis.fetch"],
+    allowedIn: ["src/commands/post_traffic.ts"],
+    instead: "put the call behind a port; only the command that posts traffic is an HTTP client",
+  },
+  {
+    uses: ["Deno.env", "process.env"],
+    allowedIn: ["src/commands/environment.ts"],
+    instead: "take a Config; src/commands/environment.ts reads the environment once",
+  },
+  {
+    uses: ["console.log", "console.info", "console.warn", "console.error", "console.debug", "console.trace"],
+    allowedIn: ["src/main.ts", "src/commands/", "src/telemetry/signals.ts"],
+    instead: "emit a named signal (src/telemetry/signals.ts), return, or throw",
+  },
+];
+
+const allowed = (ban: Ban, path: string) =>
+  ban.allowedIn.some((place) => place.endsWith("/") ? path.startsWith(place) : path === place);
+
+export function bannedUses(files: readonly Syntax[]): string[] {
+  return files.flatMap(({ path, uses }) =>
+    bans.filter((ban) => !allowed(ban, path)).flatMap((ban) =>
+      ban.uses.filter((use) => uses.has(use)).map((use) => `${path} uses ${use}: ${ban.instead}`)
+    )
+  );
+}

@@ -1,0 +1,124 @@
+/**
+ * Who may import whom, as data.
+ *
+ *   schemas, std ◄── root files ◄── actors, codec, windows, alerts ◄── stages        pure
+ *                                   log, snapshots, telemetry ◄── runtime, sinks     ports and adapters
+ *                                   http, traffic                                    doors
+ *   src/node, src/commands, src/main.ts, scripts, tests, bench                       everything
+ *
+ * An area is a folder of src, or a top-level folder. `may` names areas or single files; `types` names what may be
+ * imported with `import type` only, each with its reason.
+ */
+import type { Syntax } from "./syntax.ts";
+
+type Row = {
+  may: readonly string[];
+  types?: Readonly<Record<string, string>>;
+  /** Packages and runtime modules (`node:zlib`); a client library belongs to one area. */
+  packages?: readonly string[];
+};
+
+export const importTable: Readonly<Record<string, Row>> = {
+  schemas: { may: [], packages: ["zod"] },
+  std: { may: [] },
+  root: { may: ["root", "std"] },
+  "src/fold.ts": {
+    may: ["root"],
+    types: {
+      "src/log/port.ts": "the contract between stage and runtime speaks of records",
+      "src/log/topics.ts": "and of the topics that outputs go to",
+    },
+  },
+  "src/sqlite_file.ts": {
+    may: ["root"],
+    packages: ["node:fs", "node:path", "node:sqlite"],
+  },
+  actors: { may: ["schemas", "root"], packages: ["h3-js"] },
+  codec: { may: ["schemas", "root"], packages: ["typebox", "typebox/compile", "zod"] },
+  windows: { may: ["schemas", "root"] },
+  alerts: { may: ["schemas", "root"] },
+  stages: {
+    may: ["actors", "codec", "windows", "alerts", "schemas", "root"],
+    types: { "src/log/topics.ts": "a stage names the topics it reads and writes" },
+  },
+  telemetry: { may: ["root"], packages: ["prom-client"] },
+  log: { may: ["root"] },
+  snapshots: { may: ["root"] },
+  runtime: {
+    may: [
+      "root",
+      "telemetry",
+      "src/log/port.ts",
+      "src/log/topics.ts",
+      "src/snapshots/port.ts",
+      "schemas/snapshot.ts",
+    ],
+    packages: ["node:zlib"],
+  },
+  sinks: {
+    may: ["schemas", "codec", "telemetry", "root", "src/log/port.ts", "src/log/topics.ts"],
+    types: { "src/http/handles.ts": "the board is handed to the doors in their own shape" },
+    packages: ["@clickhouse/client", "chdb/connection", "node:fs", "node:fs/promises", "zod"],
+  },
+  http: {
+    may: ["schemas", "telemetry", "codec", "root"],
+    types: { "src/windows/ledger.ts": "the ledger is shown as it is kept" },
+    packages: ["hono", "node:crypto", "node:fs", "node:zlib"],
+  },
+  traffic: {
+    may: ["schemas", "codec", "root"],
+    types: { "src/log/port.ts": "the port, not an adapter" },
+    packages: [
+      "node:buffer",
+      "node:fs",
+      "node:fs/promises",
+      "node:path",
+      "node:stream",
+      "node:stream/promises",
+      "node:zlib",
+    ],
+  },
+};
+
+/** Composition: may import everything. Nobody else may import them. */
+const composition = ["src/node", "src/commands", "scripts", "tests", "bench"];
+
+/** The area of a path: a row's name, or null for composition. */
+export function areaOf(path: string): string | null {
+  if (path in importTable) return path;
+  if (path === "src/main.ts" || composition.some((folder) => path.startsWith(`${folder}/`))) return null;
+  const [top, second, ...rest] = path.split("/");
+  if (top !== "src") return top!;
+  return rest.length === 0 ? "root" : second!;
+}
+
+/** Every import that the table does not allow, in words. */
+export function importBreaches(files: readonly Syntax[]): string[] {
+  return files.flatMap(({ path, imports }) => {
+    const area = areaOf(path);
+    if (area === null) return [];
+    const row = importTable[area];
+    if (row === undefined) return [`${path}: src/${area} has no row in the table of imports`];
+    return imports.flatMap((imported) => {
+      const wrong = imported.ours
+        ? refusedFile(area, row, imported.from, imported.typeOnly)
+        : refusedPackage(row, imported.from);
+      return wrong === null ? [] : [`${path} imports ${imported.from}: ${wrong}`];
+    });
+  });
+}
+
+function refusedFile(area: string, row: Row, from: string, typeOnly: boolean): string | null {
+  const target = areaOf(from);
+  if (target === area || row.may.includes(from) || (target !== null && row.may.includes(target))) return null;
+  if (row.may.includes("root") && /^src\/[^/]+$/.test(from) && target !== null) return null;
+  if (row.types?.[from] !== undefined) return typeOnly ? null : `${area} may import its types only`;
+  return `${area} may import ${
+    [...row.may, ...Object.keys(row.types ?? {})].join(", ") || "nothing of ours"
+  }`;
+}
+
+function refusedPackage(row: Row, name: string): string | null {
+  if (row.packages?.includes(name)) return null;
+  return `allowed packages: ${row.packages?.join(", ") ?? "none"}`;
+}

@@ -1,0 +1,305 @@
+/**
+ * The doors' handles in memory: what is posted goes into a real (memory) log, the board is the real one reading
+ * windows and alerts back from it, rides and drivers are found by the last event posted.
+ *
+ * Leaves out: folding (windows are published by the test), partitions beyond one per topic, snapshots, ClickHouse
+ * (history is a list of windows, or null when the test takes it away).
+ */
+import type { AlertTransition } from "../../../schemas/alert.ts";
+import type { CityWindow } from "../../../schemas/city_window.ts";
+import { decodeDriverLocation } from "../../../src/codec/driver_location.ts";
+import { decodeRideEvent } from "../../../src/codec/ride_event.ts";
+import { WaymarkError } from "../../../src/errors.ts";
+import type {
+  CityWatermarks,
+  DriverView,
+  Handles,
+  PartitionView,
+  Provenance,
+  RideView,
+  SinkView,
+} from "../../../src/http/handles.ts";
+import { utf8 } from "../../../src/ids.ts";
+import { memoryLog } from "../../../src/log/memory.ts";
+import { type RunningBoard, startBoard } from "../../../src/sinks/board.ts";
+import { type Clock, dayMs, isoTime, minuteMs, settle } from "../../../src/time.ts";
+import { formatRev, type Phase } from "../../../src/windows/rev.ts";
+import { newLedger, sumLedgers } from "../../../src/windows/ledger.ts";
+
+export const naming = { prefix: "", generation: 1 };
+
+export type TwinState = {
+  logDown: boolean;
+  /** Appends neither succeed nor fail. */
+  logHangs: boolean;
+  notReady: boolean;
+  health: ReturnType<Handles["health"]>;
+  watermarks: CityWatermarks;
+  sink: SinkView;
+  history: CityWindow[] | null;
+  partitions: PartitionView[];
+};
+
+export type Twin = {
+  handles: Handles;
+  state: TwinState;
+  board: RunningBoard;
+  /** Everything appended, in order. */
+  appended: { topic: string; key: string; value: Uint8Array }[];
+  publish(...windows: CityWindow[]): Promise<void>;
+  publishAlert(...alerts: AlertTransition[]): Promise<void>;
+};
+
+export async function createTwin(clock: Clock): Promise<Twin> {
+  const log = memoryLog({ clock });
+  await log.ensureTopics(
+    ["analytics-aggregated", "alerts"].map((topic) => ({ topic, partitions: 2, retentionMs: 7 * dayMs })),
+  );
+  const board = await startBoard({ log, naming, clock });
+  const rides = new Map<string, RideView>();
+  const drivers = new Map<string, DriverView>();
+  const appended: Twin["appended"] = [];
+  const counts = new Map<string, number>();
+  const owner = (topic: string): Provenance => ({
+    node: "node-1",
+    topic,
+    partition: 0,
+    offset: counts.get(topic) ?? 0,
+    watermark: state.watermarks.rides,
+  });
+  const state: TwinState = {
+    logDown: false,
+    logHangs: false,
+    notReady: false,
+    health: { started: true, ready: true, draining: false, causes: [] },
+    watermarks: { rides: null, all: null, held_by: null },
+    sink: { state: "running", rows: 0, lag_records: 0, oldest_seconds: 0, error: null },
+    history: [],
+    partitions: [partitionView("ride-events", 0), partitionView("driver-locations", 0)],
+  };
+
+  function fold(topic: string, value: Uint8Array): void {
+    counts.set(topic, (counts.get(topic) ?? 0) + 1);
+    if (topic === "ride-events") {
+      const decoded = decodeRideEvent(value);
+      if (decoded.ok) {
+        rides.set(decoded.event.rideId, rideView(decoded.event.rideId, decoded.event.type, owner(topic)));
+      }
+      return;
+    }
+    const decoded = decodeDriverLocation(value);
+    if (!decoded.ok) return;
+    const { driverId, lat, lng, timeMs } = decoded.event;
+    drivers.set(
+      driverId,
+      driverView({ driver_id: driverId, lat, lng, last_seen_at: isoTime(timeMs), owner: owner(topic) }),
+    );
+  }
+
+  const look = <T>(known: Map<string, T>, id: string, topic: string) => {
+    if (state.notReady) return { found: "not_ready", topic, partition: 0 } as const;
+    const view = known.get(id);
+    return view === undefined
+      ? { found: "missing", owner: owner(topic) } as const
+      : { found: "yes", view } as const;
+  };
+
+  const handles: Handles = {
+    node: "node-1",
+    version: "0.1.0",
+    nowMs: () => clock.nowMs(),
+    ride: (id) => look(rides, id, "ride-events"),
+    driver: (id) => look(drivers, id, "driver-locations"),
+    partitions: () => state.partitions,
+    ledger() {
+      const partitions = ["ride-events", "driver-locations"].map((topic) => {
+        const read = counts.get(topic) ?? 0;
+        return { topic, partition: 0, ...newLedger(), read, counted: read };
+      });
+      return {
+        partitions,
+        total: Object.fromEntries(partitions.map((p) => [p.topic, sumLedgers([p])])),
+        missed_after_idle: [],
+        balanced: true,
+      };
+    },
+    watermarks: () => state.watermarks,
+    board,
+    sink: () => state.sink,
+    async history(city, { fromMs, untilMs, limit }) {
+      return state.history?.filter((w) =>
+        w.city === city && Date.parse(w.window_start) >= fromMs && Date.parse(w.window_start) < untilMs
+      ).slice(-limit) ?? null;
+    },
+    async append(topic, items) {
+      if (state.logHangs) return await new Promise(() => undefined);
+      if (state.logDown) throw new WaymarkError("log_unavailable", "the log's disk is full");
+      for (const item of items) {
+        appended.push({ topic, key: item.key, value: item.value.slice() });
+        fold(topic, item.value);
+      }
+    },
+    health: () => state.health,
+  };
+
+  const write = (topic: string, value: unknown) =>
+    log.append([{ topic, partition: 0, key: null, value: utf8(JSON.stringify(value)) }]);
+
+  return {
+    handles,
+    state,
+    board,
+    appended,
+    async publish(...windows) {
+      for (const window of windows) await write("analytics-aggregated", window);
+      await settle();
+      await settle();
+    },
+    async publishAlert(...alerts) {
+      for (const alert of alerts) await write("alerts", alert);
+      await settle();
+      await settle();
+    },
+  };
+}
+
+/** A window of five minutes with a few plausible figures. `rides` = [completed, by rider, by driver, by system]. */
+export function windowOf(
+  facts: {
+    city: string;
+    endMs: number;
+    phase?: Phase;
+    kind?: CityWindow["kind"];
+    positions?: number;
+    rides?: readonly [number, number, number, number];
+    requests?: number;
+  } & Partial<CityWindow>,
+): CityWindow {
+  const { city, endMs, phase = 2, positions = 1, rides = [90, 6, 3, 1], requests = 120, ...more } = facts;
+  const [completed, byRider, byDriver, bySystem] = rides;
+  const ended = completed + byRider + byDriver + bySystem;
+  const rate = (n: number) => ended === 0 ? null : Math.round(n / ended * 10_000) / 10_000;
+  return {
+    city,
+    window_start: isoTime(endMs - 5 * minuteMs),
+    window_end: isoTime(endMs),
+    kind: phase === 0 ? "update" : "final",
+    rev: formatRev(1, positions, phase),
+    watermark: null,
+    total_events: requests * 4,
+    requests,
+    acceptances: requests - 4,
+    starts: requests - 10,
+    completions: completed,
+    cancellations: ended - completed,
+    avg_fare: 11.25,
+    unique_riders: requests - 2,
+    unique_riders_error: 0,
+    rides_completed: completed,
+    rides_cancelled_by_rider: byRider,
+    rides_cancelled_by_driver: byDriver,
+    rides_cancelled_by_system: bySystem,
+    completion_rate: rate(completed),
+    cancellation_rate: rate(ended - completed),
+    revenue: completed * 12,
+    request_to_accept_p50_s: 34,
+    request_to_accept_p90_s: 88,
+    anomalies: 0,
+    open_requests: phase === 0 ? null : 14,
+    available_drivers: phase === 2 ? 48 : null,
+    busy_drivers: phase === 2 ? 112 : null,
+    utilisation: phase === 2 ? 0.7 : null,
+    surge: null,
+    ...more,
+  };
+}
+
+export function alertOf(
+  facts: { city: string; state: AlertTransition["state"]; sinceMs: number; atMs: number },
+): AlertTransition {
+  const { city, state, sinceMs, atMs } = facts;
+  return {
+    alert_id: `cancellation_rate_high/${city}/${isoTime(sinceMs)}`,
+    rule: "cancellation_rate_high",
+    city,
+    state,
+    since: isoTime(sinceMs),
+    at: isoTime(atMs),
+    value: 0.41,
+    threshold: 0.3,
+    window_start: isoTime(atMs - 5 * minuteMs),
+    window_end: isoTime(atMs),
+    rev: formatRev(1, 1, 1),
+    counts: { completed: 59, cancelled: 41 },
+    summary: `${city}: 41.0 % of 100 ended rides were cancelled (limit 30 %), ${state}`,
+    dedup_key: `waymark:cancellation_rate_high:${city}`,
+  };
+}
+
+export function partitionView(
+  topic: string,
+  partition: number,
+  more: Partial<PartitionView> = {},
+): PartitionView {
+  return {
+    topic,
+    partition,
+    stage: topic === "ride-events" ? "rides" : "locations",
+    owner: "node-1",
+    state: "running",
+    position: 100,
+    log_end: 100,
+    lag_records: 0,
+    lag_seconds: 0,
+    watermark: null,
+    watermark_behind_seconds: null,
+    idle: false,
+    holds_watermark: false,
+    snapshot_age_seconds: 3,
+    snapshot_offset: 90,
+    actors: { ride: 7 },
+    error: null,
+    ...more,
+  };
+}
+
+function rideView(id: string, type: string, owner: Provenance): RideView {
+  return {
+    ride_id: id,
+    state: type,
+    city: null,
+    user_id: null,
+    driver_id: null,
+    requested_at: null,
+    accepted_at: null,
+    started_at: null,
+    ended_at: null,
+    outcome: null,
+    reason: null,
+    attempts: 1,
+    estimated_fare: null,
+    fare: null,
+    marks: [],
+    open_until: null,
+    events: [],
+    refused: null,
+    owner,
+  };
+}
+
+function driverView(
+  known: Pick<DriverView, "driver_id" | "lat" | "lng" | "last_seen_at" | "owner">,
+): DriverView {
+  return {
+    city: null,
+    status: null,
+    cell: "881e15b719fffff",
+    speed_kmh: null,
+    heading: null,
+    ride_id: null,
+    jumps: 0,
+    trail: [],
+    refused: null,
+    ...known,
+  };
+}

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { paneMs } from "../../../src/windows/settings.ts";
+import { RiderWindows } from "../../../src/windows/distinct.ts";
+import { packHashes, pairsOf, Table64, unpackHashes } from "../../../src/windows/table64.ts";
+
+const half = fc.oneof(fc.nat(3), fc.integer({ min: 0x7ffffffe, max: 0xffffffff }));
+const hash = fc.tuple(half, half).filter(([high, low]) => high !== 0 || low !== 0);
+const text = (high: number, low: number) => `${high}:${low}`;
+
+describe("Table64", () => {
+  it("adds, counts and lists as a set does, beyond 2³¹ and through growth", () => {
+    fc.assert(fc.property(fc.array(hash, { maxLength: 200 }), (hashes) => {
+      const table = new Table64();
+      const set = new Set<string>();
+      for (const [high, low] of hashes) {
+        assert.equal(table.add(high, low), !set.has(text(high, low)));
+        set.add(text(high, low));
+        assert.equal(table.size, set.size);
+      }
+      const listed: string[] = [];
+      table.each((high, low) => listed.push(text(high, low)));
+      assert.deepEqual(listed.sort(), [...set].sort());
+    }));
+  });
+
+  it("holds 100,000 consecutive hashes", () => {
+    const table = new Table64();
+    for (let i = 1; i <= 100_000; i++) assert.ok(table.add(i, i * 7));
+    for (let i = 1; i <= 100_000; i++) assert.ok(!table.add(i, i * 7));
+    assert.equal(table.size, 100_000);
+  });
+
+  it("keeps the hash of two zeros as (0, 1)", () => {
+    const table = new Table64();
+    assert.deepEqual([table.add(0, 0), table.add(0, 0), table.size], [true, false, 1]);
+    assert.deepEqual(pairsOf(table), [0, 1]);
+  });
+});
+
+describe("packHashes", () => {
+  it("of (1, 2) and (0, 0xffffffff) is 16 bytes, big-endian, the smaller first", () => {
+    assert.equal(packHashes([1, 2, 0, 0xffffffff]), "AAAAAP////8AAAABAAAAAg==");
+    assert.equal(packHashes([]), "");
+  });
+
+  it("gives the pairs back, and equal sets the same text whatever their order", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(hash, { selector: ([h, l]) => text(h, l) }), fc.nat(), (set, turn) => {
+        const packed = packHashes(set.flat());
+        const sorted = [...set].sort(([a, b], [c, d]) => a - c || b - d);
+        assert.deepEqual(unpackHashes(packed), sorted.flat());
+        const at = turn % (set.length + 1);
+        assert.equal(packHashes([...set.slice(at), ...set.slice(0, at)].flat()), packed);
+      }),
+    );
+  });
+});
+
+describe("RiderWindows", () => {
+  const seen = fc.array(fc.tuple(fc.nat(4), fc.nat(25)), { maxLength: 60 });
+
+  /** Distinct riders of the window from `start`, counted from all that was ever seen. */
+  const distinct = (pairs: [number, number][], start: number, length: number) =>
+    new Set(pairs.filter(([, minute]) => minute >= start && minute < start + length).map(([rider]) => rider))
+      .size;
+
+  for (const length of [1, 5, 60]) {
+    it(`counts as sets do, whatever the order of minutes, in windows of ${length} minutes`, () => {
+      fc.assert(fc.property(seen, (pairs) => {
+        const windows = new RiderWindows(length * paneMs);
+        const known = new Set<string>();
+        for (const [rider, minute] of pairs) {
+          assert.equal(windows.add(0xfffffff0, rider, minute * paneMs), !known.has(text(rider, minute)));
+          known.add(text(rider, minute));
+        }
+        for (let start = -length; start <= 26; start++) {
+          assert.equal(windows.count(start * paneMs), distinct(pairs, start, length), `start ${start}`);
+        }
+      }));
+    });
+  }
+
+  it("counts the windows from the dropped minute on exactly, also for riders seen before it", () => {
+    fc.assert(fc.property(seen, seen, fc.nat(20), (early, late, below) => {
+      const windows = new RiderWindows(5 * paneMs);
+      for (const [rider, minute] of early) windows.add(7, rider, minute * paneMs);
+      windows.dropBefore(below * paneMs);
+      const kept = late.filter(([, minute]) => minute >= below);
+      for (const [rider, minute] of kept) windows.add(7, rider, minute * paneMs);
+      for (let start = below; start <= 26; start++) {
+        assert.equal(windows.count(start * paneMs), distinct([...early, ...kept], start, 5));
+      }
+      for (let start = -5; start < below; start++) assert.equal(windows.count(start * paneMs), 0);
+      const held = [...early, ...kept].filter(([, minute]) => minute >= below);
+      assert.equal(windows.riders, new Set(held.map(([rider]) => rider)).size);
+    }));
+  });
+
+  it("refuses a minute that was dropped", () => {
+    const windows = new RiderWindows(5 * paneMs);
+    windows.dropBefore(10 * paneMs);
+    assert.throws(() => windows.add(1, 1, 9 * paneMs), /minute 9 was dropped already/);
+  });
+
+  it("comes back from its snapshot with the same counts", () => {
+    fc.assert(fc.property(seen, fc.nat(20), (pairs, below) => {
+      const windows = new RiderWindows(5 * paneMs);
+      for (const [rider, minute] of pairs) windows.add(7, rider, minute * paneMs);
+      windows.dropBefore(below * paneMs);
+      const restored = new RiderWindows(5 * paneMs);
+      restored.restore(JSON.parse(JSON.stringify(windows.panes())));
+      restored.dropBefore(below * paneMs);
+      for (let start = -5; start <= 26; start++) {
+        assert.equal(restored.count(start * paneMs), windows.count(start * paneMs));
+      }
+      assert.deepEqual(restored.panes(), windows.panes());
+    }));
+  });
+});
