@@ -32,6 +32,8 @@ export type Ride = {
   driverId: string | null;
   requestedMs: number | null;
   acceptedMs: number | null;
+  /** Where that accept was counted. */
+  acceptedCity: string | null;
   startedMs: number | null;
   endedMs: number | null;
   /** Who the cancel that ended the ride is counted for; null when it goes on or was completed. */
@@ -92,6 +94,7 @@ export function newRide(id: string): Ride {
     driverId: null,
     requestedMs: null,
     acceptedMs: null,
+    acceptedCity: null,
     startedMs: null,
     endedMs: null,
     cancelledBy: null,
@@ -119,7 +122,7 @@ export function decideRide(ride: Ride, event: RideEvent, context: RideContext): 
     state: row.to,
     latestMs: Math.max(ride.latestMs, event.timeMs),
     ...facts(ride, event, row),
-    ...times(ride, event, row),
+    ...times(ride, event, row, context.city),
   };
   if (ride.outcome !== null && noted.has("redispatched")) takeBack(ride, context, changes, effects, noted);
   if (isEnd(row.to) && !isEnd(ride.state)) decideOutcome(ride, event, context, changes, effects);
@@ -198,10 +201,10 @@ function takesOver(ride: Ride, event: RideEvent, row: Row): boolean {
     (ride.acceptedMs === null || event.timeMs >= ride.acceptedMs);
 }
 
-function times(ride: Ride, event: RideEvent, row: Row): Partial<Ride> {
+function times(ride: Ride, event: RideEvent, row: Row, city: string): Partial<Ride> {
   if (row.marks.includes("redispatched")) {
     const anew = { startedMs: null, endedMs: null, cancelledBy: null, reason: null };
-    return { ...anew, acceptedMs: event.timeMs, attempts: ride.attempts + 1 };
+    return { ...anew, acceptedMs: event.timeMs, acceptedCity: city, attempts: ride.attempts + 1 };
   }
   switch (event.type) {
     case "requested":
@@ -209,7 +212,7 @@ function times(ride: Ride, event: RideEvent, row: Row): Partial<Ride> {
     case "accepted":
       if (row.marks.includes("reassigned")) return { attempts: ride.attempts + 1 };
       return ride.acceptedMs === null && !row.marks.includes("after_end")
-        ? { acceptedMs: event.timeMs, attempts: Math.max(1, ride.attempts) }
+        ? { acceptedMs: event.timeMs, acceptedCity: city, attempts: Math.max(1, ride.attempts) }
         : {};
     case "started":
       return row.marks.includes("after_end") ? {} : { startedMs: ride.startedMs ?? event.timeMs };
@@ -307,5 +310,5 @@ function countWait(next: Ride, context: RideContext, changes: Partial<Ride>, eff
   changes.waitCounted = true;
   if (!context.accepts(next.acceptedMs)) return;
   const seconds = (next.acceptedMs - next.requestedMs) / 1_000;
-  effects.push({ kind: "wait", seconds, city: next.city ?? "unknown", atMs: next.acceptedMs });
+  effects.push({ kind: "wait", seconds, city: next.acceptedCity!, atMs: next.acceptedMs });
 }

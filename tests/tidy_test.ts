@@ -164,10 +164,14 @@ describe("package lock", () => {
 });
 
 describe("documents", () => {
+  /** Variables that commands read beside the settings of the service. */
+  const variables = filesMatching(/^src\/commands\//).flatMap(({ text }) =>
+    text.match(/\bWAYMARK_[A-Z_]+/g) ?? []
+  );
   const named: Named = {
     paths,
     functions: functionsOf(code),
-    settings: new Set(Object.keys(settings)),
+    settings: new Set([...Object.keys(settings), ...variables]),
     limits: new Set(Object.keys(limits)),
     metrics: new Set(registry.getMetricsAsArray().map((metric) => metric.name)),
     scripts: new Set(Object.keys(JSON.parse(readText("package.json")).scripts)),

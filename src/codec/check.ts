@@ -2,7 +2,8 @@
  * A zod schema as a fast yes-or-no check, with zod itself kept for the words.
  *
  * The compiled check gives the same verdicts about 36 times faster (tests/unit/codec/check_test.ts holds the
- * two together by property); zod runs only over what failed, to name the field and what is allowed.
+ * two together by property); zod runs only over what failed, to name the field and what is allowed. They differ
+ * in one thing: JSON Schema, and so this check, counts the characters of a text, zod its UTF-16 units.
  */
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";

@@ -121,41 +121,31 @@ async function sendDemo(service: Service, given: Given, signal: AbortSignal): Pr
   const seed = given.text("seed") === undefined ? { seed: nowMs % 2 ** 32 } : {};
   const { items } = cityTraffic({ ...trafficFrom(given), ...seed, startMs: nowMs - historyMs });
   const begun = ledgerView(service.pipeline).partitions.some((p) => p.read > 0);
-  for await (
-    const batch of paced(
-      wholeRides(items, {
-        ridesFromMs: begun ? nowMs : nowMs - historyMs,
-        positionsFromMs: begun ? nowMs : nowMs - positionsMs,
-      }),
-    )
-  ) {
+  const wanted = wholeRides({
+    ridesFromMs: begun ? nowMs : nowMs - historyMs,
+    positionsFromMs: begun ? nowMs : nowMs - positionsMs,
+  });
+  for await (const batch of paced(items, wanted)) {
     for (const topic of ["ride-events", "driver-locations"] as const) {
       if (signal.aborted) return;
-      const wanted = batch.filter((item) => item.topic === topic);
-      if (wanted.length > 0) {
-        await service.handles.append(topic, wanted.map(({ key, value }) => ({ key, value: bytesOf(value) })));
-      }
+      const sent = batch.filter((item) => item.topic === topic);
+      if (sent.length === 0) continue;
+      await service.handles.append(topic, sent.map(({ key, value }) => ({ key, value: bytesOf(value) })));
     }
   }
 }
 
 const bytesOf = (value: Uint8Array | string): Uint8Array => typeof value === "string" ? utf8(value) : value;
 
-/** Rides from their request on, and positions, that were sent from the given times on. */
-function* wholeRides(
-  items: Iterable<SentItem>,
-  from: { ridesFromMs: number; positionsFromMs: number },
-): Generator<SentItem> {
+/** Wants rides from their request on, and positions, that were sent from the given times on. */
+function wholeRides(from: { ridesFromMs: number; positionsFromMs: number }): (item: SentItem) => boolean {
   const begun = new Set<string>();
-  for (const item of items) {
+  return (item) => {
     const atMs = item.recordedAtMs ?? 0;
-    if (item.topic === "driver-locations") {
-      if (atMs >= from.positionsFromMs) yield item;
-      continue;
-    }
+    if (item.topic === "driver-locations") return atMs >= from.positionsFromMs;
     const is = (type: string) =>
       typeof item.value === "string" && item.value.includes(`"event_type":"${type}"`);
     if (is("requested") && atMs >= from.ridesFromMs) begun.add(item.key);
-    if (begun.has(item.key) && !(is("cancelled") && atMs < from.ridesFromMs + rampMs)) yield item;
-  }
+    return begun.has(item.key) && !(is("cancelled") && atMs < from.ridesFromMs + rampMs);
+  };
 }

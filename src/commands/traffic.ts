@@ -1,6 +1,6 @@
 /** `waymark traffic`: deterministic city traffic to a file or a running service, and the ledger of what was sent. */
 import { WaymarkError } from "../errors.ts";
-import { systemClock } from "../time.ts";
+import { breathe, systemClock } from "../time.ts";
 import { type CityTraffic, cityTraffic } from "../traffic/city_traffic.ts";
 import type { SentItem } from "../traffic/item.ts";
 import { writeJsonl } from "../traffic/jsonl.ts";
@@ -67,20 +67,35 @@ function* counted(made: CityTraffic, bar: Progress): Generator<SentItem> {
   }
 }
 
-/** Items at the moment they are due, in batches of a fifth of a second. */
-export async function* paced(items: Iterable<SentItem>, batchMs = 200): AsyncGenerator<SentItem[]> {
+const lookedAtMax = 1_000;
+
+/**
+ * The wanted items at the moment they are due, in batches of a fifth of a second. What is due already comes at once
+ * in small batches, with the event loop free in between.
+ */
+export async function* paced(
+  items: Iterable<SentItem>,
+  wanted: (item: SentItem) => boolean = () => true,
+): AsyncGenerator<SentItem[]> {
+  const batchMs = 200;
   let batch: SentItem[] = [];
   let dueMs = systemClock.nowMs();
+  let lookedAt = 0;
   for (const item of items) {
     const atMs = item.recordedAtMs ?? dueMs;
-    if (atMs >= dueMs + batchMs) {
+    const later = atMs >= dueMs + batchMs;
+    if (later || ++lookedAt >= lookedAtMax) {
+      lookedAt = 0;
       if (batch.length > 0) yield batch;
       batch = [];
+      await breathe();
+    }
+    if (later) {
       dueMs = Math.max(dueMs + batchMs, atMs);
       const waitMs = dueMs - systemClock.nowMs();
       if (waitMs > 0) await systemClock.sleep(waitMs);
     }
-    batch.push(item);
+    if (wanted(item)) batch.push(item);
   }
   if (batch.length > 0) yield batch;
 }

@@ -26,8 +26,16 @@ describe("city_windows_from_raw", () => {
         ...{ window_minutes: 5, from: "1970-01-01 00:00:00", to: "2100-01-01 00:00:00" },
       });
       await analytics.close();
-      const computed = rows.map(({ city, window_start, window_end: _, ...group }) => ({ city, window_start, ...group }));
-      const published = run.windows.map((w) => ({ city: w.city, window_start: w.window_start, ...firstGroup(w) }));
+      const computed = rows.map(({ city, window_start, window_end: _, ...group }) => ({
+        city,
+        window_start,
+        ...group,
+      }));
+      const published = run.windows.map((w) => ({
+        city: w.city,
+        window_start: w.window_start,
+        ...firstGroup(w),
+      }));
       assert.ok(published.length > 150, `${published.length} windows`);
       assert.deepEqual(computed, published);
     } finally {

@@ -57,10 +57,10 @@ describe("the recorded rides of New York", () => {
     }
     const items: SentItem[] = [];
     for await (const chunk of (await trafficFormats["nyc-taxi-2013"].open(path)).chunks) items.push(...chunk);
-    const one = await play(items.slice(0, 120_000));
+    const one = await play(items.slice(0, 60_000));
     await assertRecounted(one);
     await one.dispose();
-    assertSame(await outcome(items.slice(0, 120_000), { owners: 3, crashes: crashes.slice(0, 3) }), one);
+    assertSame(await outcome(items.slice(0, 60_000), { owners: 3, crashes: crashes.slice(0, 3) }), one);
   });
 });
 

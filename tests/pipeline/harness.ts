@@ -114,7 +114,8 @@ export const hostsOf = (pipeline: Pipeline) => [
   ...pipeline.locations,
 ];
 
-export const actorsOf = (pipeline: Pipeline) => hostsOf(pipeline).flatMap((host) => [...host.actors.values()]);
+export const actorsOf = (pipeline: Pipeline) =>
+  hostsOf(pipeline).flatMap((host) => [...host.actors.values()]);
 
 export async function flushCities(pipeline: Pipeline): Promise<void> {
   await Promise.all(pipeline.cities.flatMap((h) => [...h.actors.values()]).map((actor) => actor.flush()));
@@ -146,7 +147,11 @@ async function moment(when: Crash["when"], pipeline: Pipeline): Promise<void> {
     ? () => actorsOf(pipeline).some((actor) => actor.nextOffset > actor.snapshotOffset)
     : () => actorsOf(pipeline).filter((actor) => (actor.snapshotAtMs ?? 0) >= startedMs).length > 3;
   const startedMs = systemClock.nowMs();
-  await eventually(`a pipeline is caught ${when}`, () => reached() || actorsOf(pipeline).every(idleNow), 5_000);
+  await eventually(
+    `a pipeline is caught ${when}`,
+    () => reached() || actorsOf(pipeline).every(idleNow),
+    5_000,
+  );
 }
 
 /** Nothing left to fold: waiting for more would be in vain. */

@@ -14,7 +14,11 @@ import { alertsOf, factsOf, recordsOf, valueOf, windowsOf } from "./published.ts
 import { storm } from "./storm.ts";
 
 type OwnersOf = <F extends Fold>(stage: Stage<F>, partition: number, records: LogRecord[]) => Output[];
-type World = { owners: OwnersOf; interleave: (streams: Output[][]) => Output[]; arrive: (all: Output[]) => Output[] };
+type World = {
+  owners: OwnersOf;
+  interleave: (streams: Output[][]) => Output[];
+  arrive: (all: Output[]) => Output[];
+};
 
 const items = storm(1);
 const sources = {

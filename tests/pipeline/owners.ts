@@ -21,7 +21,9 @@ export function oneOwner<F extends Fold>(
 ): Sent {
   const folding = begin(stage, partition);
   const sent: Sent = [];
-  for (let until = step; until < records.length + step; until += step) sent.push(...foldTo(folding, records, until));
+  for (let until = step; until < records.length + step; until += step) {
+    sent.push(...foldTo(folding, records, until));
+  }
   return [...sent, ...endOf(folding)];
 }
 
@@ -36,7 +38,12 @@ export function twoOwners<F extends Fold>(
   const snapshotAt = random.below(records.length + 1);
   const before = foldInSteps(first, records, snapshotAt, random);
   const second = restored(stage, partition, first);
-  const zombie = foldInSteps(first, records, snapshotAt + random.below(records.length - snapshotAt + 1), random);
+  const zombie = foldInSteps(
+    first,
+    records,
+    snapshotAt + random.below(records.length - snapshotAt + 1),
+    random,
+  );
   const successor = [...foldInSteps(second, records, records.length, random), ...endOf(second)];
   return repeated([...before, ...merged([zombie, successor], random)], random);
 }

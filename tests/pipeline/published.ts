@@ -11,7 +11,12 @@ import { newerRev } from "../../src/windows/rev.ts";
 export type Message = Pick<LogRecord, "value" | "headers">;
 
 /** A late event or a dead letter: where it came from, why, and its original bytes. */
-export type Published = { source: string; reason: string; headers: Record<string, string>; value: Uint8Array };
+export type Published = {
+  source: string;
+  reason: string;
+  headers: Record<string, string>;
+  value: Uint8Array;
+};
 
 /** Everything on a topic, partition by partition. */
 export async function publishedOn(log: Log, topic: TopicName, naming: TopicNaming): Promise<LogRecord[]> {

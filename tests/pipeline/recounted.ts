@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import { windowLine } from "../../src/node/replay.ts";
-import { recount, type Recount, type RecountWindow } from "../recount/recount.ts";
+import { type Recount, recount, type RecountWindow } from "../recount/recount.ts";
 import type { Run } from "./harness.ts";
 import { publishedOn } from "./published.ts";
 
@@ -21,7 +21,9 @@ export async function recountOf({ log, pipeline, late, dead }: Run): Promise<Rec
   });
   const partitioned = await Promise.all(
     (await log.bounds("ride-events")).map(async ({ end }, partition) =>
-      (await log.read({ topic: `${pipeline.naming.prefix}ride-events`, partition }, 0, end)).map((record) => ({
+      (await log.read({ topic: `${pipeline.naming.prefix}ride-events`, partition }, 0, end)).map((
+        record,
+      ) => ({
         partition,
         ...record,
       }))

@@ -7,7 +7,18 @@ import { citiesStage } from "../../src/stages/cities.ts";
 import { locationsStage } from "../../src/stages/locations.ts";
 import { ridesStage } from "../../src/stages/rides.ts";
 import { cityTraffic } from "../../src/traffic/city_traffic.ts";
-import { asRecord, begin, context, endOf, foldTo, onTopic, partitionsOf, recordOf, restored, stateOf } from "./folds.ts";
+import {
+  asRecord,
+  begin,
+  context,
+  endOf,
+  foldTo,
+  onTopic,
+  partitionsOf,
+  recordOf,
+  restored,
+  stateOf,
+} from "./folds.ts";
 import { valueOf, windowsOf } from "./published.ts";
 import { rideItems } from "./rides_made.ts";
 
@@ -56,7 +67,10 @@ function sameAsStraight(stage: Stage, records: LogRecord[], cuts: number[]): voi
     assert.deepEqual(facts(foldTo(other, records, cut)), facts(foldTo(straight, records, cut)));
     other = restored(stage, 0, other);
   }
-  assert.deepEqual(facts(foldTo(other, records, records.length)), facts(foldTo(straight, records, records.length)));
+  assert.deepEqual(
+    facts(foldTo(other, records, records.length)),
+    facts(foldTo(straight, records, records.length)),
+  );
   assert.equal(stateOf(other.fold), stateOf(straight.fold));
 }
 

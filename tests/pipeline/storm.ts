@@ -34,7 +34,9 @@ export function storm(seed: number): SentItem[] {
         });
         const acceptedMs = atMs + random.below(minuteMs);
         send(ride, acceptedMs, { event_type: "accepted", ride_id, driver_id: `driver-${n}` });
-        const ended = cancelled ? { event_type: "cancelled", cancelled_by: "rider" } : { event_type: "completed", fare: 9.5 };
+        const ended = cancelled
+          ? { event_type: "cancelled", cancelled_by: "rider" }
+          : { event_type: "completed", fare: 9.5 };
         send(ride, acceptedMs + random.below(3 * minuteMs), { ...ended, ride_id });
       }
     }

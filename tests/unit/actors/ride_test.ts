@@ -132,6 +132,14 @@ describe("decideRide: waits and open requests", () => {
     assert.deepEqual(wait(rideAfter(a, again, r).effects), expected);
   });
 
+  it("counts the wait where the accept was counted, though the ride learns its city later", () => {
+    const cities = [
+      rideAfter(event("requested", 0, { city: "x" }), event("accepted", 9, { city: "y" })),
+      rideAfter(event("accepted", 9, { city: null }), event("requested", 0, { city: "x" })),
+    ].map(({ effects }) => effects.flatMap((e) => e.kind === "wait" ? [e.city] : []));
+    assert.deepEqual(cities, [["y"], ["unknown"]]);
+  });
+
   it("counts no wait when the accept lies before the request, or its pane no longer takes changes", () => {
     assert.deepEqual(wait(rideAfter(event("requested", 10), event("accepted", 5)).effects), []);
     const ride = newRide("r");
