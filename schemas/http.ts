@@ -100,7 +100,7 @@ export const partitionView = z.object({
   position: whole,
   log_end: whole,
   lag_records: whole,
-  /** Age of the oldest record not folded yet, log time; 0 without lag. */
+  /** How long ago, in log time, the last folded record was appended; 0 without lag. */
   lag_seconds: z.number(),
   watermark: isoOrNull,
   /** Seconds the watermark is behind the wall clock. */

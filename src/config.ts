@@ -121,6 +121,12 @@ export const settings = {
     secret: true,
     ...keys,
   }),
+  WAYMARK_POST_KEY: setting({
+    fallback: [] as string[],
+    help: "The key that replay and traffic send with --to http.",
+    secret: true,
+    ...keys,
+  }),
   WAYMARK_CLICKHOUSE: setting({
     fallback: "on" as "on" | "off",
     help: "off runs without ClickHouse: windows older than memory cannot be queried.",

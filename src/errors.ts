@@ -1,12 +1,12 @@
 /**
- * One error class, four kinds, a closed list of codes.
+ * One error class, three kinds, a closed list of codes.
  *
  * What a caller may do with a failure is decided by its kind; what a person reads about it is found under
  * its code in docs/OPERATIONS.md (a test holds the two lists together). Failures that are ordinary data,
  * such as a record that cannot be decoded, are values and never come through here.
  */
 
-export type ErrorKind = "retryable" | "permanent" | "invariant" | "configuration";
+export type ErrorKind = "retryable" | "invariant" | "configuration";
 
 /** Every code an error of ours can carry, with its kind and the exit code of a process that stops over it. */
 export const errorCodes = {
@@ -27,7 +27,6 @@ export const errorCodes = {
   log_unavailable: { kind: "retryable", exit: 1 },
   snapshot_store_unavailable: { kind: "retryable", exit: 1 },
   analytics_unavailable: { kind: "retryable", exit: 1 },
-  record_too_large: { kind: "permanent", exit: 1 },
   handler_failing: { kind: "invariant", exit: 1 },
   invariant_broken: { kind: "invariant", exit: 1 },
 } as const satisfies Record<string, { kind: ErrorKind; exit: 1 | 2 | 3 }>;

@@ -26,7 +26,7 @@ export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 /**
  * Hashes the text's UTF-16 units with two multiply-rotate lanes that are mixed into each other at the end
- * (the finaliser is MurmurHash3's fmix32, checked for avalanche and collisions in tests/unit/ids_test.ts).
+ * (the finaliser is MurmurHash3's fmix32, checked for avalanche and collisions in tests/unit/root/ids_test.ts).
  */
 export function hash64(text: string): Hash64 {
   let a = 0x9e3779b1 ^ text.length;

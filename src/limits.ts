@@ -28,14 +28,14 @@ export const limits = {
   /** Outputs a fold may hold before it is flushed regardless of time. */
   outboxRecordsMax: 2_000,
   outboxBytesMax: 4 * 1024 * 1024,
-  /** Rider additions in one partial record; more go into further records. */
+  /** Registers in one partial record; more go into further records. */
   partialRegistersMax: 200,
 
   /** Events one ride may have; further ones are dead letters `ride_events_exceeded`. */
   rideEventsMax: 500,
   /** Points of a driver kept as its trail. */
   driverTrailMax: 24,
-  /** Ride actors of one partition; the oldest-touched ended ride leaves first, counted as inexact. */
+  /** Ride actors of one partition; the one that came first leaves, counted as inexact. */
   ridesPerPartitionMax: 1_000_000,
   driversPerPartitionMax: 1_000_000,
   /** Consecutive records on which a handler may throw before its partition stops. */

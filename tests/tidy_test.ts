@@ -49,6 +49,13 @@ describe("import direction", () => {
     ["a runtime that imports an adapter", "src/runtime/a.ts", `import { x } from "../log/sqlite.ts";`, 1],
     ["a runtime that imports an actor later", "src/runtime/a.ts", `await import("../../actors/ride.ts");`, 1],
     ["one adapter that imports another", "src/log/a.ts", `import { x } from "../snapshots/sqlite.ts";`, 1],
+    [
+      "an adapter in its own row that imports another",
+      "src/snapshots/redis.ts",
+      `import { x } from "./sqlite.ts";`,
+      1,
+    ],
+    ["a port's neighbour that imports an adapter", "src/log/a.ts", `import { x } from "./kafka/a.ts";`, 1],
     ["a value where types only are allowed", "src/sinks/a.ts", `import { x } from "../http/handles.ts";`, 1],
     ["a root file that imports a folder", "src/a.ts", `import { x } from "./log/port.ts";`, 1],
     ["a door that imports the composition", "src/http/a.ts", `import { x } from "../node/service.ts";`, 1],
@@ -61,6 +68,12 @@ describe("import direction", () => {
       0,
     ],
     ["a runtime that imports a port", "src/runtime/a.ts", `import { x } from "../log/topics.ts";`, 0],
+    [
+      "an adapter that imports its port",
+      "src/log/kafka/a.ts",
+      `import { x } from "../port.ts"; import "kafkajs";`,
+      0,
+    ],
     ["composition", "src/node/a.ts", `import { x } from "../http/app.ts"; import y from "chdb";`, 0],
   ];
   for (const [what, path, text, count] of breaches) {

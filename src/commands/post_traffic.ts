@@ -1,5 +1,6 @@
 /** Posts traffic to a running service, in batches, as a producer without Kafka would. */
 import { WaymarkError } from "../errors.ts";
+import { postKey } from "./environment.ts";
 import { fromUtf8 } from "../ids.ts";
 import { systemClock } from "../time.ts";
 import type { SentItem } from "../traffic/item.ts";
@@ -19,7 +20,7 @@ export async function postTraffic(
   { url, speed }: PostOptions,
 ): Promise<number> {
   const clock = systemClock;
-  const key = Deno.env.get("WAYMARK_POST_KEY");
+  const key = postKey();
   const headers = { "content-type": "application/x-ndjson", ...(key && { authorization: `Bearer ${key}` }) };
   const told = { accepted: 0, rejected: 0 };
   let origin: { wallMs: number; recordMs: number } | null = null;

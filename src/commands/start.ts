@@ -14,7 +14,7 @@ import { minuteMs, secondMs, systemClock } from "../time.ts";
 import { cityTraffic } from "../traffic/city_traffic.ts";
 import type { SentItem } from "../traffic/item.ts";
 import type { Command, Given } from "./command.ts";
-import { configFromEnvironment } from "./environment.ts";
+import { configFromEnvironment, isGiven } from "./environment.ts";
 import { ledgerText } from "./ledger_text.ts";
 import { paced } from "./traffic.ts";
 import { trafficFrom, trafficOptions } from "./traffic_options.ts";
@@ -34,7 +34,7 @@ export const demoCommand: Command = {
   options: { ...trafficOptions, help: { type: "boolean", help: "this text" } },
   run: (given) =>
     serve(
-      configFromEnvironment(Deno.env.get("WAYMARK_DATA_DIR") ? {} : { WAYMARK_DATA_DIR: "data/demo" }),
+      configFromEnvironment(isGiven("WAYMARK_DATA_DIR") ? {} : { WAYMARK_DATA_DIR: "data/demo" }),
       given,
     ),
 };

@@ -51,10 +51,11 @@ async function traffic(given: Given): Promise<number> {
     console.log(sentText(made.ledger));
     return code;
   }
-  const { bytes } = await writeJsonl(items, to);
+  await writeJsonl(items, to);
+  const { size } = await Deno.stat(to);
   bar.end();
   console.log(sentText(made.ledger));
-  console.log(`${bytes.toLocaleString("en")} bytes written to ${to}`);
+  console.log(`${size.toLocaleString("en")} bytes written to ${to}`);
   return 0;
 }
 

@@ -1,121 +1,28 @@
 /**
- * What the HTTP doors may ask for: read-only views, and one way to append. Built by src/node.ts.
+ * What the HTTP doors may ask for: read-only views, and one way to append. Built by src/node/service.ts.
  *
- * The shapes here are the answers' shapes (snake_case, ISO 8601 UTC); the doors add nothing but status codes.
+ * The shapes are those of schemas/http.ts; the doors add nothing but status codes.
  */
 import type { AlertTransition } from "../../schemas/alert.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
-import type { Ledger } from "../windows/ledger.ts";
+import type { DriverView, LedgerView, PartitionView, Provenance, RideView } from "../../schemas/http.ts";
 
-/** Who answers, and as of which position. */
-export type Provenance = {
-  node: string;
-  topic: string;
-  partition: number;
-  /** Offset of the next record to be folded: everything before it is contained. */
-  offset: number;
-  watermark: string | null;
-};
-
-export type SeenEvent = {
-  event_type: string;
-  event_time: string;
-  record_time: string;
-  topic: string;
-  partition: number;
-  offset: number;
-};
-
-export type Refusal = { code: string; topic: string; partition: number; offset: number; at: string };
-
-export type RideView = {
-  ride_id: string;
-  state: string;
-  city: string | null;
-  user_id: string | null;
-  driver_id: string | null;
-  requested_at: string | null;
-  accepted_at: string | null;
-  started_at: string | null;
-  ended_at: string | null;
-  outcome: string | null;
-  reason: string | null;
-  attempts: number;
-  estimated_fare: number | null;
-  fare: number | null;
-  marks: string[];
-  /** Until when the request counts as open; null when it does not any more. */
-  open_until: string | null;
-  events: SeenEvent[];
-  /** Why the last refused event of this ride was refused. */
-  refused: Refusal | null;
-  owner: Provenance;
-};
-
-export type TrailPoint = {
-  event_time: string;
-  record_time: string;
-  offset: number;
-  lat: number;
-  lng: number;
-  status: string | null;
-};
-
-export type DriverView = {
-  driver_id: string;
-  city: string | null;
-  status: string | null;
-  lat: number;
-  lng: number;
-  /** H3 cell, resolution 8. */
-  cell: string;
-  speed_kmh: number | null;
-  heading: number | null;
-  ride_id: string | null;
-  last_seen_at: string;
-  jumps: number;
-  trail: TrailPoint[];
-  refused: Refusal | null;
-  owner: Provenance;
-};
+export type {
+  DriverView,
+  LedgerView,
+  PartitionView,
+  Provenance,
+  Refusal,
+  RideView,
+  SeenEvent,
+  TrailPoint,
+} from "../../schemas/http.ts";
 
 /** `missing`: no such actor in memory. `not_ready`: the partition that would know is still being restored or has stopped. */
 export type Looked<T> = { found: "yes"; view: T } | { found: "missing"; owner: Provenance } | {
   found: "not_ready";
   topic: string;
   partition: number;
-};
-
-export type PartitionView = {
-  topic: string;
-  partition: number;
-  stage: string;
-  owner: string;
-  state: "running" | "warming_up" | "restoring" | "stopped";
-  /** Next offset to fold, and the log's end. */
-  position: number;
-  log_end: number;
-  lag_records: number;
-  /** Age of the oldest record not folded yet, log time; 0 without lag. */
-  lag_seconds: number;
-  watermark: string | null;
-  /** Seconds the watermark is behind the wall clock. */
-  watermark_behind_seconds: number | null;
-  idle: boolean;
-  /** Whether it is the source that holds a city's watermark back. */
-  holds_watermark: boolean;
-  snapshot_age_seconds: number | null;
-  snapshot_offset: number;
-  actors: Record<string, number>;
-  error: { code: string; message: string } | null;
-};
-
-export type LedgerView = {
-  partitions: ({ topic: string; partition: number } & Ledger)[];
-  total: Record<string, Omit<Ledger, "since_offset">>;
-  missed_after_idle: { source: string; city: string; minute: string; events: number }[];
-  /** Set while the sum `read = counted + duplicates + too_late + dead_lettered` holds everywhere: always. */
-  balanced: boolean;
 };
 
 /** The newest version of each published window that this node has read, and the alerts. */

@@ -6,6 +6,8 @@ export async function scrape(handles: Handles): Promise<Response> {
   fillPartitions(handles);
   fillLedger(handles);
   const sink = handles.sink();
+  metrics.sinkRows.set(sink.rows);
+  metrics.sinkLag.set(sink.lag_records);
   metrics.sinkAge.set(sink.oldest_seconds);
   return new Response(await registry.metrics(), { headers: { "content-type": registry.contentType } });
 }

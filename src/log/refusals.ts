@@ -6,7 +6,7 @@ import type { TopicPartition, TopicSpec } from "./port.ts";
 export const logClosed = () => new WaymarkError("log_unavailable", "the log is closed");
 
 export const topicMissing = (topic: string) =>
-  new WaymarkError("topic_mismatch", `topic ${topic} does not exist; create it first (deno task topics)`);
+  new WaymarkError("topic_mismatch", `topic ${topic} does not exist`);
 
 export const partitionMissing = ({ topic, partition }: TopicPartition, partitions: number) =>
   new WaymarkError(

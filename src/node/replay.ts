@@ -4,7 +4,7 @@
  * Items are appended in the file's order, one call a chunk, and a call is atomic: so the log always holds a prefix
  * of the file, and how far a killed replay came is simply how many records there are.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import { parseTimestamp } from "../codec/timestamp.ts";
@@ -46,15 +46,15 @@ export async function feed(
   const timed = { untimed: 0, lastMs: 0 };
   let items = 0;
   for await (const chunk of chunks) {
-    const fresh = chunk.slice(Math.max(0, Math.min(chunk.length, skip - items)));
+    // What is there already is looked at all the same: a record without a time has that of the one before.
+    const records = chunk.map((item) => toRecord(item, pipeline, timed)).slice(Math.max(0, skip - items));
     items += chunk.length;
-    const records = fresh.map((item) => toRecord(item, pipeline, timed));
     for (const due of paced(records)) {
       const waitMs = due.atMs - clock.monotonicMs();
       if (waitMs > 0) await clock.sleep(waitMs);
       await log.append(due.records);
     }
-    await fed(items, fresh.length);
+    await fed(items, records.length);
   }
   return { items, untimed: timed.untimed };
 }
@@ -109,14 +109,17 @@ function pace(clock: Clock, speed: number | null): (records: NewRecord[]) => Due
 export async function claimSource(dataDir: string, source: Record<string, string | number>): Promise<void> {
   const path = join(dataDir, "replay.json");
   const wanted = JSON.stringify(source);
-  const held = await readFile(path, "utf8").catch(() => null);
-  if (held !== null && held !== wanted) {
+  const held = await readFile(path, "utf8").catch(() => "");
+  if (held === wanted) return;
+  if (held !== "") {
     throw new WaymarkError(
       "replay_source_differs",
       `${dataDir} holds a replay of ${held}, not of ${wanted}. Choose another --data-dir, or remove it`,
     );
   }
-  await writeFile(path, wanted);
+  // Whole or not at all: the process may be killed while it writes.
+  await writeFile(`${path}.new`, wanted);
+  await rename(`${path}.new`, path);
 }
 
 /** The newest version of every window on `analytics-aggregated`, sorted by city and start. */

@@ -39,6 +39,8 @@ export type HostOptions<F extends Fold> = {
   onStopped(tp: TopicPartition, error: unknown): void;
 };
 
+const retryMsMax = 5_000;
+
 export type StoppedPartition = { tp: TopicPartition; code: string; message: string };
 
 export type Host<F extends Fold = Fold> = {
@@ -60,8 +62,11 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   const topic = topicName(stage.source as TopicName, options.naming);
   const group = groupName(options.group, stage.name, identity.generation);
   const actors = new Map<number, PartitionActor<F>>();
+  /** The assignment that holds a partition: one that was lost while it was restored must not come back. */
+  const claims = new Map<number, symbol>();
   const stopped = new Map<number, StoppedPartition>();
-  const quietSince = new Map<number, number>();
+  /** Since when a partition has been found empty, look after look, and when it was looked at last. */
+  const quiet = new Map<number, { sinceMs: number; lookedMs: number }>();
   const snapshotDueMs = new Map<number, number>();
   const paused = new Set<number>();
   const end = new AbortController();
@@ -70,8 +75,13 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   const handlers: GroupHandlers = {
     async assigned(tp) {
       const key = `${group}/${nameOf(tp)}`;
-      const snapshot = await acquire({ log, store, key, tp, identity });
-      const restored = await restore(stage, tp, snapshot, { log, group });
+      const claim = Symbol(nameOf(tp));
+      claims.set(tp.partition, claim);
+      const { restored, restartOffsets } = await whenAvailable(async () => {
+        const snapshot = await acquire({ log, store, key, tp, identity });
+        const restartOffsets = (await store.manifests(key)).map((manifest) => manifest.offset);
+        return { restored: await restore(stage, tp, snapshot, { log, group }), restartOffsets };
+      });
       const actor = new PartitionActor<F>({
         stage,
         tp,
@@ -79,12 +89,14 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
         key,
         identity,
         restored,
+        restartOffsets,
         store,
         publisher: options.publisher,
         clock,
         flushMs: options.flushMs,
         commit: (commit) => membership.commit([commit]),
       });
+      if (claims.get(tp.partition) !== claim) return actor.nextOffset;
       actors.set(tp.partition, actor);
       stopped.delete(tp.partition);
       // Spread over the interval, so that not all partitions are snapshotted in the same moment.
@@ -95,7 +107,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       return actor.nextOffset;
     },
     async batch(tp, records, logEnd) {
-      quietSince.delete(tp.partition);
+      quiet.delete(tp.partition);
       await actors.get(tp.partition)?.batch(records, logEnd);
     },
     async empty(tp, at) {
@@ -104,9 +116,13 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       actor.logEnd = Math.max(actor.logEnd, at.end);
       if (!stage.declaresIdle) return;
       if (options.inputComplete()) return await actor.end();
-      const sinceMs = quietSince.get(tp.partition) ?? clock.monotonicMs();
-      quietSince.set(tp.partition, sinceMs);
-      if (clock.monotonicMs() - sinceMs >= options.idleMs) await actor.idle(at.sentAtMs, options.idleMs / 2);
+      const lookedMs = clock.monotonicMs();
+      const before = quiet.get(tp.partition);
+      // A long time without a look is our own pause, which is never idleness: it begins anew.
+      const anew = before === undefined || lookedMs - before.lookedMs > options.idleMs / 2;
+      const sinceMs = anew ? lookedMs : before.sinceMs;
+      quiet.set(tp.partition, { sinceMs, lookedMs });
+      if (lookedMs - sinceMs >= options.idleMs) await actor.idle(at.sentAtMs, options.idleMs / 2);
     },
     async revoked(tp) {
       const actor = actors.get(tp.partition);
@@ -134,9 +150,10 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   }
 
   function release(tp: TopicPartition): void {
+    claims.delete(tp.partition);
     actors.get(tp.partition)?.abandon();
     actors.delete(tp.partition);
-    quietSince.delete(tp.partition);
+    quiet.delete(tp.partition);
     paused.delete(tp.partition);
     alignment.forget(nameOf(tp));
   }
@@ -159,7 +176,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     }
   }
 
-  /** What is due for one partition. A failed snapshot costs a longer replay, never the partition. */
+  /** What is due for one partition. */
   async function tend(actor: PartitionActor<F>): Promise<void> {
     const { tp } = actor;
     try {
@@ -171,12 +188,28 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     }
     if (clock.monotonicMs() < (snapshotDueMs.get(tp.partition) ?? 0)) return;
     snapshotDueMs.set(tp.partition, clock.monotonicMs() + options.snapshotMs);
+    void snapshot(actor);
+  }
+
+  async function snapshot(actor: PartitionActor<F>): Promise<void> {
     try {
       await actor.snapshot();
     } catch (error) {
-      if (actors.get(tp.partition) !== actor) return;
-      if (error instanceof WaymarkError && error.kind === "invariant") stop(tp, error);
-      else metrics.snapshotFailures.inc({ stage: stage.name });
+      if (actors.get(actor.tp.partition) === actor) stop(actor.tp, error);
+    }
+  }
+
+  /** A store or log that is away for a while keeps a partition waiting, not from ever starting. */
+  async function whenAvailable<T>(work: () => Promise<T>): Promise<T> {
+    for (let retryMs = 100;; retryMs = Math.min(2 * retryMs, retryMsMax)) {
+      try {
+        return await work();
+      } catch (error) {
+        const again = error instanceof WaymarkError && error.kind === "retryable" && !end.signal.aborted;
+        if (!again) throw error;
+        metrics.acquireRetries.inc({ stage: stage.name });
+        await clock.sleep(retryMs, end.signal);
+      }
     }
   }
 

@@ -5,7 +5,7 @@
  *
  * The order is publish (acknowledged) → snapshot → commit, always: whatever a snapshot contains has been published,
  * whatever is committed has been snapshotted. Everything here takes turns: while a snapshot is taken in slices the
- * partition does not fold.
+ * partition does not fold; while it is stored, it does.
  */
 import type { Fold, LogRecord, Output, Stage } from "../fold.ts";
 import { Outbox } from "../fold.ts";
@@ -29,12 +29,16 @@ export type PartitionOptions<F extends Fold> = {
   key: SnapshotKey;
   identity: Identity;
   restored: Restored<F>;
+  /** Offsets of the snapshots that are in the store, newest first. */
+  restartOffsets: readonly number[];
   store: SnapshotStore;
   publisher: Publisher;
   clock: Clock;
   flushMs: number;
   commit(commit: Commit): Promise<void>;
 };
+
+type Frozen = { manifest: Manifest; segments: { hash: string; bytes: Uint8Array }[] };
 
 /** Records folded between two looks at the clock. */
 const sliceRecords = 256;
@@ -59,8 +63,11 @@ export class PartitionActor<F extends Fold = Fold> {
   #publishFrom: number | null;
   #last: Manifest["last"];
   #turn: Promise<unknown> = Promise.resolve();
+  #storing: Promise<unknown> = Promise.resolve();
   #flushedAtMs: number;
   #declaredAtMs = -Infinity;
+  /** How old the last folded record was by the wall clock when it was folded, and when that was. */
+  #lastSeen: { ageMs: number; atMs: number };
 
   constructor(options: PartitionOptions<F>) {
     const { restored, tp, clock } = options;
@@ -69,10 +76,13 @@ export class PartitionActor<F extends Fold = Fold> {
     this.fold = restored.fold;
     this.nextOffset = this.logEnd = this.snapshotOffset = restored.nextOffset;
     this.snapshotAtMs = restored.snapshotAtMs;
-    this.restartOffsets = [restored.nextOffset];
+    this.restartOffsets = options.restartOffsets.length === 0
+      ? [restored.nextOffset]
+      : [...options.restartOffsets];
     this.#publishFrom = restored.publishFrom;
     this.#last = restored.last;
     this.#flushedAtMs = clock.monotonicMs();
+    this.#lastSeen = this.#seen();
   }
 
   /** Null when everything folded is published; else the offset from which a cold start publishes. */
@@ -95,6 +105,8 @@ export class PartitionActor<F extends Fold = Fold> {
           record.offset >= this.nextOffset,
           () => `offset ${record.offset} came after ${this.nextOffset - 1} was folded`,
         );
+        // Before the fold, and by what is passed: the log may have a gap where publishing begins.
+        if (this.#publishFrom !== null && record.offset >= this.#publishFrom) await this.#beginToPublish();
         this.fold.fold(record, this.#outbox);
         this.nextOffset = record.offset + 1;
         if (++folded % sliceRecords === 0 && this.#options.clock.monotonicMs() - sliceFrom > sliceMs) {
@@ -104,7 +116,6 @@ export class PartitionActor<F extends Fold = Fold> {
         if (this.#outbox.records >= limits.outboxRecordsMax || this.#outbox.bytes >= limits.outboxBytesMax) {
           await this.#publish();
         }
-        if (this.nextOffset === this.#publishFrom) await this.#beginToPublish();
       }
       const last = records.at(-1);
       if (last !== undefined) {
@@ -113,6 +124,7 @@ export class PartitionActor<F extends Fold = Fold> {
           timestamp_ms: last.timestampMs,
           fingerprint: fingerprint(last.value),
         };
+        this.#lastSeen = this.#seen();
       }
       metrics.recordsFolded.inc({ stage: this.#options.stage.name }, records.length);
       if (this.#options.clock.monotonicMs() - this.#flushedAtMs >= this.#options.flushMs) await this.#flush();
@@ -124,8 +136,22 @@ export class PartitionActor<F extends Fold = Fold> {
     return this.#inTurn(() => this.#flush());
   }
 
+  /**
+   * Takes a snapshot and stores it; one at a time. Folding goes on while it is being stored. A store that is down,
+   * slow or wiped in between costs this snapshot, counted, and nothing else: the next one is whole again.
+   */
   snapshot(): Promise<void> {
-    return this.#inTurn(() => this.#snapshot());
+    const stored = this.#storing.then(async () => {
+      let frozen: Frozen | null = null;
+      await this.#inTurn(async () => void (frozen = await this.#freeze()));
+      if (frozen !== null) {
+        await this.#store(frozen).catch(() =>
+          metrics.snapshotFailures.inc({ stage: this.#options.stage.name })
+        );
+      }
+    });
+    this.#storing = stored.catch(() => {});
+    return stored;
   }
 
   /** An empty fetch at the log end, sent at `sentAtMs` by the log's clock, after `quietForMs` without records. */
@@ -135,7 +161,9 @@ export class PartitionActor<F extends Fold = Fold> {
       if (nowMs - this.#declaredAtMs < repeatMs || this.#publishFrom !== null || this.ended) return;
       this.#declaredAtMs = nowMs;
       await this.#flush();
-      const quietMs = this.#last === null ? null : sentAtMs - this.#last.timestamp_ms;
+      // The wall clock may have stepped since the last record; by the other one no more than this has passed.
+      const elapsedMs = this.#lastSeen.ageMs + nowMs - this.#lastSeen.atMs;
+      const quietMs = this.#last === null ? null : Math.min(sentAtMs - this.#last.timestamp_ms, elapsedMs);
       this.fold.idle?.({ nextOffset: this.nextOffset, quietMs }, this.#outbox);
       await this.#publish();
       this.idleSinceMs ??= this.#options.clock.nowMs();
@@ -152,6 +180,11 @@ export class PartitionActor<F extends Fold = Fold> {
       await this.#publish();
       this.ended = true;
     });
+  }
+
+  #seen(): { ageMs: number; atMs: number } {
+    const { clock } = this.#options;
+    return { ageMs: clock.nowMs() - (this.#last?.timestamp_ms ?? 0), atMs: clock.monotonicMs() };
   }
 
   /** Ends for good: nothing is published, snapshotted or committed after this. */
@@ -195,45 +228,54 @@ export class PartitionActor<F extends Fold = Fold> {
     await this.#publish();
   }
 
-  async #snapshot(): Promise<void> {
-    if (this.nextOffset === this.snapshotOffset || this.#publishFrom !== null) return;
+  /** In turn: everything published, then the state as bytes. Null when nothing was folded since the last time. */
+  async #freeze(): Promise<Frozen | null> {
+    if (this.nextOffset === this.snapshotOffset || this.#publishFrom !== null) return null;
     await this.#flush();
-    const { store, key, tp, identity, partitions, clock, stage } = this.#options;
-    const segments: string[] = [];
-    for (const segment of packEntries(this.fold.entries())) {
-      const hash = await contentHash(segment);
-      await store.putSegment(key, hash, segment);
-      segments.push(hash);
-      metrics.snapshotBytes.inc(segment.length);
+    const { tp, identity, partitions, clock } = this.#options;
+    const segments: Frozen["segments"] = [];
+    for (const bytes of packEntries(this.fold.entries())) {
+      segments.push({ hash: await contentHash(bytes), bytes });
       await breathe();
     }
-    const takenAtMs = clock.nowMs();
-    const manifest: Manifest = {
-      format: snapshotFormat,
-      fold_version: identity.foldVersion,
-      generation: identity.generation,
-      log_epoch: identity.logEpoch,
-      topic: tp.topic,
-      partition: tp.partition,
-      partitions,
-      next_offset: this.nextOffset,
-      watermark_ms: this.fold.status().watermarkMs,
-      last: this.#last,
+    return {
       segments,
-      taken_at_ms: takenAtMs,
+      manifest: {
+        format: snapshotFormat,
+        fold_version: identity.foldVersion,
+        generation: identity.generation,
+        log_epoch: identity.logEpoch,
+        topic: tp.topic,
+        partition: tp.partition,
+        partitions,
+        next_offset: this.nextOffset,
+        watermark_ms: this.fold.status().watermarkMs,
+        last: this.#last,
+        segments: segments.map(({ hash }) => hash),
+        taken_at_ms: clock.nowMs(),
+      },
     };
+  }
+
+  /** Out of turn: a slow store delays snapshots, never the folding. */
+  async #store({ manifest, segments }: Frozen): Promise<void> {
+    const { store, key, tp, stage } = this.#options;
+    for (const { hash, bytes } of segments) {
+      this.#stop.signal.throwIfAborted();
+      await store.putSegment(key, hash, bytes);
+      metrics.snapshotBytes.inc(bytes.length);
+    }
     this.#stop.signal.throwIfAborted();
-    const outcome = await store.putManifest(key, {
-      offset: this.nextOffset,
-      bytes: await encodeManifest(manifest),
-      segments,
-    });
-    this.snapshotOffset = this.nextOffset;
-    this.snapshotAtMs = takenAtMs;
+    const offset = manifest.next_offset;
+    const bytes = await encodeManifest(manifest);
+    const outcome = await store.putManifest(key, { offset, bytes, segments: manifest.segments });
+    this.snapshotOffset = offset;
+    this.snapshotAtMs = manifest.taken_at_ms;
     if (outcome === "older") return;
     metrics.snapshotsTaken.inc({ stage: stage.name });
-    this.restartOffsets.unshift(this.nextOffset);
+    this.restartOffsets.unshift(offset);
     this.restartOffsets.length = Math.min(this.restartOffsets.length, limits.manifestsKept);
-    await this.#options.commit({ ...tp, offset: this.nextOffset, metadata: this.#last?.fingerprint ?? "" });
+    this.#stop.signal.throwIfAborted();
+    await this.#options.commit({ ...tp, offset, metadata: manifest.last?.fingerprint ?? "" });
   }
 }

@@ -3,7 +3,7 @@
  *
  * A row is a function of the record, its source and the installation (log epoch, replayed or not) and of
  * nothing else: the same record gives the same row, whenever and by whomever it is inserted. That is what
- * lets rows replace themselves (DESIGN section 6). What cannot become a row is said why; the original is in
+ * lets rows replace themselves. What cannot become a row is said why; the original is in
  * `dead-letters`, or is one.
  *
  * Cells: times in milliseconds (ClickHouse's own count for DateTime64(3)), money in units from whole cents,

@@ -45,6 +45,8 @@ export class CitiesFold implements Fold {
   readonly #partition: number;
   readonly #sources: Source[];
   readonly #rideSources: Source[];
+  /** Per source: everything that changed a register before this offset has been told here. */
+  #toldOffsets: number[];
   readonly #index = new Map<string, number>();
   readonly #rideClosings = new Closings();
   readonly #supplyClosings = new Closings();
@@ -70,6 +72,7 @@ export class CitiesFold implements Fold {
     );
     this.#sources.forEach((source, i) => this.#index.set(`${source.topic}/${source.partition}`, i));
     this.#rideSources = this.#sources.filter((s) => s.topic === "ride-events");
+    this.#toldOffsets = this.#sources.map(() => 0);
   }
 
   fold(record: LogRecord, out: Outbox): void {
@@ -94,6 +97,10 @@ export class CitiesFold implements Fold {
       ...(partial.idle && { idle: { standInMs: partial.idle.stand_in_ms } }),
       ...(partial.ended && { ended: true }),
     });
+    // The watermark rides on the last record of a flush: only then all of it has been told.
+    if (partial.watermark_ms !== undefined) {
+      this.#toldOffsets[index] = Math.max(this.#toldOffsets[index]!, partial.next_offset);
+    }
     this.#sinceMs ??= partial.since_ms ?? null;
     this.#advance(out);
   }
@@ -110,7 +117,10 @@ export class CitiesFold implements Fold {
     for (const [name, paneStartMs, position, offset, values, riders] of partial.panes) {
       const city = this.#city(name);
       const merged = city.panes.apply(paneStartMs, [index, position, offset, values], riders);
-      if (merged === "missed") this.#miss(partial, name, paneStartMs, values);
+      // Told again after its pane has left, by an owner that replays: it was counted, or missed, back then.
+      if (merged === "missed" && offset >= this.#toldOffsets[index]!) {
+        this.#miss(partial, name, paneStartMs, values);
+      }
       if (merged !== "changed") continue;
       for (
         let end = paneStartMs + paneMs;
@@ -122,8 +132,10 @@ export class CitiesFold implements Fold {
       }
     }
     const closings = partial.source.topic === "ride-events" ? this.#rideClosings : this.#supplyClosings;
-    for (const [name, boundaryMs, position, values] of partial.closings) {
-      closings.say(boundaryMs, name, index, position, values);
+    closings.takeBack(index, partial.next_offset);
+    const stale = partial.provisional === true && partial.next_offset < this.#sources[index]!.nextOffset;
+    for (const [name, boundaryMs, position, values] of stale ? [] : partial.closings) {
+      closings.say(boundaryMs, name, index, position, values, partial.provisional === true);
     }
     return [...revised.values()].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
   }
@@ -231,14 +243,15 @@ export class CitiesFold implements Fold {
     const real = minimum(this.#sources.map(realWatermark));
     const byRecords = real === null ? -Infinity : real - windowMs - latenessMs - paneMs;
     const closedMs = Math.max(this.#allMs ?? -Infinity, this.#rideMs! - supplyWaitMs);
-    const byHold = closedMs - 2 * windowMs - holdMs;
+    const byHold = closedMs - 2 * windowMs - Math.max(holdMs, latenessMs);
     const belowMs = paneStart(Math.max(byRecords, byHold)) + paneMs;
     if (!Number.isFinite(belowMs) || belowMs <= this.#droppedBelowMs) return;
     this.#droppedBelowMs = belowMs;
     for (const [name, city] of this.#cities) {
       city.panes.dropBefore(belowMs);
       for (const end of city.gauges.keys()) if (end - windowMs < belowMs) city.gauges.delete(end);
-      if (city.panes.empty && city.alert.state === "ok") this.#cities.delete(name);
+      const nothing = city.panes.empty && city.gauges.size === 0;
+      if (nothing && city.alert.state === "ok") this.#cities.delete(name);
     }
   }
 
@@ -337,7 +350,7 @@ export class CitiesFold implements Fold {
       this.#droppedBelowMs,
       this.#unreadable,
     ];
-    yield ["sources", this.#sources];
+    yield ["sources", this.#sources, this.#toldOffsets];
     yield ["closings", this.#rideClosings.state(), this.#supplyClosings.state()];
     for (const missed of this.#missed.values()) yield ["missed", missed];
     for (const [name, city] of this.#cities) {
@@ -360,6 +373,7 @@ export class CitiesFold implements Fold {
         break;
       case "sources":
         (data[0] as Source[]).forEach((source, i) => Object.assign(this.#sources[i]!, source));
+        this.#toldOffsets = data[1] as number[];
         break;
       case "closings":
         this.#rideClosings.restore(data[0] as ClosingsState);

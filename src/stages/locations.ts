@@ -66,17 +66,16 @@ export class LocationsFold implements Fold {
       const message = `timestamp is ${
         point.timeMs - record.timestampMs
       } ms ahead of the record's time; allowed: at most ${this.#context.windows.skewMs}`;
+      refuse(known, "event_time_future", record);
       this.#intake.deadLetter(record, { code: "event_time_future", field: "timestamp", message }, out);
       return;
     }
     const id = identity(point);
     if (known !== undefined && hasSeen(known.seen, point.timeMs, id)) {
-      known.refused = { code: "duplicate", offset: record.offset, atMs: record.timestampMs };
+      refuse(known, "duplicate", record);
       this.#intake.duplicate();
     } else if (timeliness === "too_late") {
-      if (known !== undefined) {
-        known.refused = { code: "too_late", offset: record.offset, atMs: record.timestampMs };
-      }
+      refuse(known, "too_late", record);
       this.#intake.late(record, point.timeMs, "too_late", out);
     } else {
       const memory = known ?? { driver: newDriver(point.driverId), seen: [], trail: [], refused: null };
@@ -242,6 +241,10 @@ function identity(point: DriverLocation): number {
 function hasSeen(seen: number[], timeMs: number, id: number): boolean {
   for (let i = seen.length - 2; i >= 0; i -= 2) if (seen[i] === timeMs && seen[i + 1] === id) return true;
   return false;
+}
+
+function refuse(memory: DriverMemory | undefined, code: string, record: LogRecord): void {
+  if (memory !== undefined) memory.refused = { code, offset: record.offset, atMs: record.timestampMs };
 }
 
 export function locationsStage(context: StageContext): Stage<LocationsFold> {

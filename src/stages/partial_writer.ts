@@ -20,6 +20,7 @@ import { paneStart } from "../windows/settings.ts";
 import type { StageContext } from "./context.ts";
 
 type Slice = { panes: PaneEntry[]; closings: ClosingEntry[] };
+/** What only the last record to a target carries. */
 type Tail = Pick<Partial, "watermark_ms" | "idle" | "ended" | "since_ms">;
 
 export class PartialWriter {
@@ -115,6 +116,7 @@ export class PartialWriter {
           next_offset: nextOffset,
           panes: slice.panes.slice(from, until),
           closings: slice.closings.slice(from, until),
+          ...(tail.idle && { provisional: true as const }),
           ...(chunk === chunks - 1 ? tail : {}),
         }),
       });

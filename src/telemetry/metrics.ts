@@ -28,6 +28,11 @@ export const metrics = {
     "waymark_snapshot_bytes_total",
     "Bytes of snapshot segments written, after compression.",
   ),
+  acquireRetries: counter(
+    "waymark_acquire_retries_total",
+    "Starts of a partition that waited for its log or snapshot store.",
+    ["stage"],
+  ),
   snapshotFailures: counter(
     "waymark_snapshot_failures_total",
     "Snapshots that could not be stored; the next one is tried in turn.",
@@ -106,12 +111,12 @@ export const metrics = {
     "waymark_missed_after_idle_panes",
     "Panes told of after their windows had left memory.",
   ),
-  sinkRows: gauge("waymark_sink_rows", "Rows inserted into ClickHouse by this process.", ["table"]),
+  sinkRows: gauge("waymark_sink_rows", "Rows inserted into ClickHouse by this process."),
   sinkRowsRefused: counter(
     "waymark_sink_rows_refused_total",
     "Rows ClickHouse refused for what is in them.",
     ["table"],
   ),
-  sinkLag: gauge("waymark_sink_lag_records", "Records not inserted into ClickHouse yet.", ["topic"]),
+  sinkLag: gauge("waymark_sink_lag_records", "Records not inserted into ClickHouse yet."),
   sinkAge: gauge("waymark_sink_oldest_seconds", "Age of the oldest record not inserted into ClickHouse yet."),
 };

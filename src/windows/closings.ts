@@ -2,27 +2,63 @@
  * Closing registers on their way: held per source until their boundary is passed, then frozen into one sum.
  *
  * What a source says about a boundary is a register: the one with the greatest position counts, repeats are free.
- * After the freeze nothing changes the sum any more; a source that said nothing counts as zero.
+ * After the freeze nothing changes the sum any more; a source that said nothing counts as zero. What an idle source
+ * says ahead of its own watermark is provisional: as soon as it folds on, that is taken back, since the real closing
+ * may have nothing to say [a zero is not sent, so a stale count would stand].
  */
 
-type Said = { position: number; values: number[] };
+type Said = { position: number; values: number[]; provisional: boolean };
 
 /** What a snapshot keeps. JSON has no infinities: null before the first freeze, `end` when all is closed. */
 export type ClosingsState = {
   frozenMs: number | null | "end";
-  said: [boundaryMs: number, city: string, source: number, position: number, values: number[]][];
+  said: [
+    boundaryMs: number,
+    city: string,
+    source: number,
+    position: number,
+    values: number[],
+    provisional: boolean,
+  ][];
 };
 
 export class Closings {
   #boundaries = new Map<number, Map<string, Map<number, Said>>>();
   #frozenMs = -Infinity;
+  /** Sources that have said something provisional. */
+  #provisional = new Set<number>();
 
-  say(boundaryMs: number, city: string, source: number, position: number, values: number[]): void {
+  say(
+    boundaryMs: number,
+    city: string,
+    source: number,
+    position: number,
+    values: number[],
+    provisional = false,
+  ): void {
     if (boundaryMs <= this.#frozenMs) return;
     const cities = emplace(this.#boundaries, boundaryMs, () => new Map<string, Map<number, Said>>());
     const sources = emplace(cities, city, () => new Map<number, Said>());
     const held = sources.get(source);
-    if (held === undefined || held.position < position) sources.set(source, { position, values });
+    if (held === undefined || held.position < position) {
+      sources.set(source, { position, values, provisional });
+    }
+    if (provisional) this.#provisional.add(source);
+  }
+
+  /** The source has folded up to `position`: what it said provisionally before that no longer stands. */
+  takeBack(source: number, position: number): void {
+    if (!this.#provisional.has(source)) return;
+    let left = false;
+    for (const cities of this.#boundaries.values()) {
+      for (const sources of cities.values()) {
+        const said = sources.get(source);
+        if (said === undefined || !said.provisional) continue;
+        if (said.position < position) sources.delete(source);
+        else left = true;
+      }
+    }
+    if (!left) this.#provisional.delete(source);
   }
 
   /** The boundaries in (−∞, untilMs] that someone said something about, in order. */
@@ -55,8 +91,8 @@ export class Closings {
     const said: ClosingsState["said"] = [];
     for (const [boundaryMs, cities] of this.#boundaries) {
       for (const [city, sources] of cities) {
-        for (const [source, { position, values }] of sources) {
-          said.push([boundaryMs, city, source, position, values]);
+        for (const [source, { position, values, provisional }] of sources) {
+          said.push([boundaryMs, city, source, position, values, provisional]);
         }
       }
     }

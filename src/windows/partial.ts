@@ -38,6 +38,8 @@ export type Partial = {
   watermark_ms?: number | null;
   /** The source is idle at next_offset: its stand-in watermark, or null when it never had a record. */
   idle?: { stand_in_ms: number | null };
+  /** The closings are those of a stand-in: they hold only as long as the source folds nothing more. */
+  provisional?: true;
   /** The source has ended (a replayed file): it holds nothing back any more. */
   ended?: true;
   /** Log time of the oldest event that is first told of here. */

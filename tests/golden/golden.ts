@@ -68,7 +68,9 @@ async function update(): Promise<number> {
     const changed = expectedFiles.filter((file) => held?.[file] !== made[file]);
     if (changed.length === 0) continue;
     if (held !== null && !raised) {
-      console.error(`${name}: ${changed.join(", ")} changed; raise foldVersions in src/stages/context.ts first`);
+      console.error(
+        `${name}: ${changed.join(", ")} changed; raise foldVersions in src/stages/context.ts first`,
+      );
       return 1;
     }
     await mkdir(at(`${name}/expected`), { recursive: true });

@@ -17,6 +17,7 @@ import type { LedgerView } from "../../src/http/handles.ts";
 import { memoryLog } from "../../src/log/memory.ts";
 import type { Log, TopicPartition } from "../../src/log/port.ts";
 import { openSqliteLog } from "../../src/log/sqlite.ts";
+import { topicName } from "../../src/log/topics.ts";
 import { type Pipeline, startPipeline } from "../../src/node/pipeline.ts";
 import { feed, lastWindows } from "../../src/node/replay.ts";
 import { replayDone } from "../../src/node/replay_done.ts";
@@ -75,7 +76,7 @@ export async function play(items: readonly SentItem[], options: RunOptions = {})
     let pipeline = await start();
     for (const crash of options.crashes ?? []) {
       await fill(parts.log, pipeline, items.slice(0, crash.items));
-      await Promise.race([moment(crash.when, pipeline), failed.promise]);
+      await Promise.race([moment(crash.when, pipeline, parts.log), failed.promise]);
       crashNow(pipeline, parts.log);
       if (crash.wipe) parts.wipe();
       pipeline = await start();
@@ -141,22 +142,33 @@ async function fill(log: Log, pipeline: Pipeline, items: readonly SentItem[]): P
   await feed(log, pipeline, systemClock, { chunks: chunks(), speed: null, fed: async () => {} });
 }
 
-async function moment(when: Crash["when"], pipeline: Pipeline): Promise<void> {
+async function moment(when: Crash["when"], pipeline: Pipeline, log: Log): Promise<void> {
   if (when === "at_once") return;
+  const startedMs = systemClock.nowMs();
+  const snapshotted = (actor: { snapshotAtMs: number | null }) => (actor.snapshotAtMs ?? 0) >= startedMs;
+  const some = (hosts: Pipeline["rides"] | Pipeline["cities"]) =>
+    hosts.some((host) => [...host.actors.values()].some(snapshotted));
   const reached = when === "folding"
     ? () => actorsOf(pipeline).some((actor) => actor.nextOffset > actor.snapshotOffset)
-    : () => actorsOf(pipeline).filter((actor) => (actor.snapshotAtMs ?? 0) >= startedMs).length > 3;
-  const startedMs = systemClock.nowMs();
-  await eventually(
-    `a pipeline is caught ${when}`,
-    () => reached() || actorsOf(pipeline).every(idleNow),
-    5_000,
-  );
+    : () => some(pipeline.rides) && some(pipeline.cities);
+  await eventually(`a pipeline is caught ${when}`, async () => reached() || await nothingLeft(pipeline, log));
 }
 
-/** Nothing left to fold: waiting for more would be in vain. */
-const idleNow = (actor: { nextOffset: number; logEnd: number; snapshotOffset: number }) =>
-  actor.nextOffset === actor.logEnd && actor.snapshotOffset === actor.nextOffset;
+/** Everything is folded and in a snapshot: waiting for more would be in vain. */
+async function nothingLeft(pipeline: Pipeline, log: Log): Promise<boolean> {
+  const actors = actorsOf(pipeline);
+  const ends = new Map<string, number>();
+  for (const topic of ["ride-events", "driver-locations", "city-partials"] as const) {
+    const name = topicName(topic, pipeline.naming);
+    for (const [partition, { end }] of (await log.bounds(name)).entries()) {
+      ends.set(`${name}/${partition}`, end);
+    }
+  }
+  return actors.length === ends.size &&
+    actors.every(({ tp, nextOffset, snapshotOffset }) =>
+      nextOffset === ends.get(nameOf(tp)) && snapshotOffset === nextOffset
+    );
+}
 
 type Parts = { log: ExpellingLog; store: SnapshotStore; wipe(): void; dispose(): Promise<void> };
 

@@ -6,7 +6,7 @@
  *                                   http, traffic                                    doors
  *   src/node, src/commands, src/main.ts, scripts, tests, bench                       everything
  *
- * An area is a folder of src, or a top-level folder. `may` names areas or single files; `types` names what may be
+ * An area is a folder of src, a top-level folder, or a file or folder with a row of its own. `may` names areas or single files; `types` names what may be
  * imported with `import type` only, each with its reason.
  */
 import type { Syntax } from "./syntax.ts";
@@ -43,7 +43,24 @@ export const importTable: Readonly<Record<string, Row>> = {
   },
   telemetry: { may: ["root"], packages: ["prom-client"] },
   log: { may: ["root"] },
+  "src/log/kafka": {
+    may: [
+      "root",
+      "schemas",
+      "telemetry",
+      "src/log/port.ts",
+      "src/log/topics.ts",
+      "src/log/partitioner.ts",
+      "src/log/assignment.ts",
+      "src/log/refusals.ts",
+    ],
+    packages: ["kafkajs", "lz4-napi", "@std/async", "node:*"],
+  },
   snapshots: { may: ["root"] },
+  "src/snapshots/redis.ts": {
+    may: ["root", "schemas", "telemetry", "src/snapshots/port.ts", "src/snapshots/refusals.ts"],
+    packages: ["redis", "@std/async", "node:buffer"],
+  },
   runtime: {
     may: [
       "root",
@@ -83,9 +100,12 @@ export const importTable: Readonly<Record<string, Row>> = {
 /** Composition: may import everything. Nobody else may import them. */
 const composition = ["src/node", "src/commands", "scripts", "tests", "bench"];
 
-/** The area of a path: a row's name, or null for composition. */
+const ownRows = Object.keys(importTable).filter((name) => name.includes("/"));
+
+/** The area of a path: a row's name (the narrowest), or null for composition. */
 export function areaOf(path: string): string | null {
-  if (path in importTable) return path;
+  const own = ownRows.find((name) => path === name || path.startsWith(`${name}/`));
+  if (own !== undefined) return own;
   if (path === "src/main.ts" || composition.some((folder) => path.startsWith(`${folder}/`))) return null;
   const [top, second, ...rest] = path.split("/");
   if (top !== "src") return top!;
@@ -120,5 +140,6 @@ function refusedFile(area: string, row: Row, from: string, typeOnly: boolean): s
 
 function refusedPackage(row: Row, name: string): string | null {
   if (row.packages?.includes(name)) return null;
+  if (name.startsWith("node:") && row.packages?.includes("node:*")) return null;
   return `allowed packages: ${row.packages?.join(", ") ?? "none"}`;
 }

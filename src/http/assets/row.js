@@ -125,7 +125,7 @@ function hourHtml(row) {
   const line = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
   const area = `${points[0][0].toFixed(1)},${height} ${line} ${last[0].toFixed(1)},${height}`;
   const now = known.at(-1) ?? 0;
-  return `<svg class="hour" viewBox="0 0 ${width} ${height}" role="img" aria-label="requests per five minutes over the last hour: ` +
+  return `<svg class="hour" viewBox="0 0 ${width} ${height}" preserveAspectRatio="xMinYMid" role="img" aria-label="requests per five minutes over the last hour: ` +
     `now ${whole(now)}, at most ${whole(Math.max(0, ...known))}"><polygon points="${area}"/><polyline points="${line}"/>` +
     `<circle cx="${last[0].toFixed(1)}" cy="${last[1].toFixed(1)}" r="2"/></svg>`;
 }

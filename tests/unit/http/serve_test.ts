@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { startServer } from "../../../src/http/serve.ts";
-import { systemClock } from "../../../src/time.ts";
+import { settle, systemClock } from "../../../src/time.ts";
 import { eventually } from "../../conformance/eventually.ts";
 import { event, openDoors } from "./doors.ts";
 
@@ -30,19 +30,22 @@ describe("startServer", () => {
     await assert.rejects(fetch(`${server.url}/livez`));
   });
 
-  it("cuts what still hangs at the deadline", async () => {
+  it("answers 503 at the deadline to what still hangs", async () => {
     await using doors = await openDoors();
     const server = startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: doors.clock });
     doors.twin.state.logHangs = true;
     let appending = false;
     const { append } = doors.twin.handles;
     doors.twin.handles.append = (topic, items) => (appending = true, append(topic, items));
-    const cut = assert.rejects(fetch(`${server.url}/v1/events`, post));
+    const answered = fetch(`${server.url}/v1/events`, post);
     await eventually("the append is under way", () => appending);
     const stopped = server.stop(1_000);
+    await settle();
     await doors.clock.advance(1_000);
+    const response = await answered;
+    assert.equal(response.status, 503);
+    assert.equal((await response.json()).error.code, "draining");
     assert.deepEqual(await stopped, { cut: true });
-    await cut;
     assert.equal(await server.stop(1_000), await stopped);
   });
 

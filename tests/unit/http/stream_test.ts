@@ -54,6 +54,7 @@ describe("GET /v1/stream", () => {
   it("begins with the whole state, then tells what changed, once a second and newest only", async () => {
     await using doors = await openDoors();
     await doors.twin.publish(windowOf({ city: "a", endMs: at(0) }));
+    await tick(doors);
     const page = listen(await doors.get("/v1/stream"));
     await settle();
     assert.deepEqual(page.of("window").map((w) => w.window_end), ["2026-01-15T12:00:00.000Z"]);

@@ -148,6 +148,13 @@ describe("CitiesFold: panes that left", () => {
     ]);
   });
 
+  it("are not missed when an owner that replays tells of them again", () => {
+    const fold = newFold();
+    foldAll(fold, [...kept, rides(0, 2_000, 40)]);
+    const again = told({ next_offset: 2_001, panes: [pane(5, 1, 1)], watermark_ms: minute(40) });
+    assert.deepEqual([foldAll(fold, [again]), fold.missed], [[], []]);
+  });
+
   it("stay while a source that only counts as idle could still change them, at most holdMs", () => {
     const quiet = (standIn: number) =>
       told({ partition: 1, watermark_ms: minute(1), idle: { stand_in_ms: minute(standIn) } });
@@ -173,6 +180,15 @@ describe("CitiesFold: panes that left", () => {
     assert.deepEqual(fold.missed, []);
     foldAll(fold, [rides(0, 5, 24 * 60 + 200), rides(1, 5, 24 * 60 + 200), late(3)]);
     assert.equal(fold.missed.length, 1);
+  });
+
+  it("stay for as long as the sources accept late events, however short they are held otherwise", () => {
+    const { windows, ...context } = stageContext();
+    const patient = { ...windows, latenessMs: 360 * 60_000, holdMs: 60_000 };
+    const fold = new CitiesFold({ ...context, windows: patient }, 0);
+    const late = told({ next_offset: 3, panes: [pane(5, 2, 2)], watermark_ms: minute(300) });
+    foldAll(fold, [...kept, rides(0, 2, 300), rides(1, 2, 300), late]);
+    assert.deepEqual(fold.missed, []);
   });
 
   it("the supply of a city without rides is still known when its first ride comes late", () => {
@@ -232,6 +248,27 @@ describe("CitiesFold: alerts", () => {
 
   it("29 % never says anything", () => {
     assert.deepEqual(transitions(minutes(1, 30).flatMap((m) => boundary(m, 71, 29))), []);
+  });
+
+  it("what an idle source said ahead of its watermark no longer counts once it folds on", () => {
+    const ahead = told({
+      partition: 1,
+      provisional: true,
+      watermark_ms: minute(0),
+      closings: [closing(1, 0, 500)],
+      idle: { stand_in_ms: minute(0.5) },
+    });
+    const on = told({ partition: 1, next_offset: 2, watermark_ms: minute(1) });
+    const first = told({ closings: [closing(1, 65, 35)], watermark_ms: minute(1) });
+    assert.deepEqual(transitions([ahead, on, first]), [["pending", "18:01", "18:01", 0.35]]);
+    const stillIdle = told({
+      partition: 1,
+      provisional: true,
+      watermark_ms: minute(0),
+      closings: [closing(1, 0, 100)],
+      idle: { stand_in_ms: minute(1) },
+    });
+    assert.deepEqual(transitions([stillIdle, first]), [["pending", "18:01", "18:01", 0.675]]);
   });
 
   it("what is said about a boundary after it was passed changes no alert", () => {

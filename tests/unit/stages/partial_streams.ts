@@ -26,15 +26,14 @@ export function told({ topic = "ride-events", partition = 0, ...over }: Told, of
   return { offset, timestampMs: at(0), key: null, value: utf8(JSON.stringify(partial)), headers: null };
 }
 
-/** A register of city x with so many events, at a minute after t0. */
-export const pane = (minute: number, position: number, events: number, city = "x"): PaneEntry => [
-  city,
-  at(60 * minute),
-  position,
-  position,
-  [events],
-  "",
-];
+/** A register of city x with so many events, at a minute after t0, last changed by the record at `offset`. */
+export const pane = (
+  minute: number,
+  position: number,
+  events: number,
+  city = "x",
+  offset = 1_000 + position,
+): PaneEntry => [city, at(60 * minute), position, offset, [events], ""];
 
 /** A closing register of city x: ended rides of the window and open requests, at a minute after t0. */
 export const closing = (minute: number, completed: number, cancelled: number, open = 0): ClosingEntry => [

@@ -77,6 +77,21 @@ describe("Closings", () => {
     assert.deepEqual(closings.freeze(2), new Map([["x", [2, 2, 3]]]));
   });
 
+  it("what was said provisionally before a position is taken back, what was said for good is not", () => {
+    const closings = new Closings();
+    closings.say(1, "x", 0, 5, [1], true);
+    closings.say(2, "x", 0, 6, [10], true);
+    closings.say(2, "x", 1, 5, [100], true);
+    closings.say(2, "y", 0, 5, [1_000]);
+    const restored = new Closings();
+    restored.restore(JSON.parse(JSON.stringify(closings.state())));
+    for (const held of [closings, restored]) {
+      held.takeBack(0, 6);
+      assert.deepEqual(held.freeze(1).get("x") ?? [], []);
+      assert.deepEqual(held.freeze(2), new Map([["x", [110]], ["y", [1_000]]]));
+    }
+  });
+
   for (const [name, closedMs] of [["a boundary", 5], ["the end", Infinity]] as const) {
     it(`closed up to ${name}, it stays so across a snapshot`, () => {
       const closings = new Closings();

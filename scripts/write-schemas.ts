@@ -1,0 +1,52 @@
+/**
+ * Writes schemas/json/*.schema.json from the zod schemas: what producers and readers in other languages check
+ * against. `deno run -A scripts/write-schemas.ts`; tests/unit/schemas/json_test.ts fails when they differ.
+ */
+import { z } from "zod";
+import { alertTransition } from "../schemas/alert.ts";
+import { cityWindow } from "../schemas/city_window.ts";
+import { driverLocationWire } from "../schemas/driver_location.ts";
+import { rideEventWire } from "../schemas/ride_event.ts";
+import { rideFact } from "../schemas/ride_fact.ts";
+import {
+  driverView,
+  errorAnswer,
+  ingestVerdict,
+  ledgerView,
+  partitionView,
+  rideView,
+} from "../schemas/http.ts";
+import { snapshotManifest } from "../schemas/snapshot.ts";
+
+const published: Record<string, z.ZodType> = {
+  ride_event: rideEventWire,
+  driver_location: driverLocationWire,
+  city_window: cityWindow,
+  alert: alertTransition,
+  ride_fact: rideFact,
+  snapshot_manifest: snapshotManifest,
+  ride: rideView,
+  driver: driverView,
+  partition: partitionView,
+  ledger: ledgerView,
+  ingest_verdict: ingestVerdict,
+  error: errorAnswer,
+};
+
+/** File name → text. Unknown fields are allowed in all of them: a later release may add some. */
+export function schemaFiles(): Map<string, string> {
+  return new Map(
+    Object.entries(published).map(([name, schema]) => [
+      `${name}.schema.json`,
+      `${
+        JSON.stringify({ $id: `${name}.schema.json`, ...z.toJSONSchema(schema, { io: "input" }) }, null, 2)
+      }\n`,
+    ]),
+  );
+}
+
+if (import.meta.main) {
+  const folder = new URL("../schemas/json/", import.meta.url);
+  await Deno.mkdir(folder, { recursive: true });
+  for (const [name, text] of schemaFiles()) await Deno.writeTextFile(new URL(name, folder), text);
+}

@@ -1,0 +1,169 @@
+/** Row 10: a log that is not the one that was folded is refused with exit code 3, before anything is published. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { WaymarkError } from "../../src/errors.ts";
+import { utf8 } from "../../src/ids.ts";
+import { memoryLog } from "../../src/log/memory.ts";
+import type { Log } from "../../src/log/port.ts";
+import { topicSpecs } from "../../src/log/topics.ts";
+import { stageContext } from "../../src/node/context.ts";
+import { startPipeline } from "../../src/node/pipeline.ts";
+import { acquire } from "../../src/runtime/acquire.ts";
+import { groupName } from "../../src/runtime/host.ts";
+import { dayMs, isoTime, minuteMs, secondMs } from "../../src/time.ts";
+import { quick } from "../pipeline/quick.ts";
+import { type Live, live } from "./live.ts";
+
+const partition = 5;
+const key = `${groupName(quick.WAYMARK_GROUP, "rides", 1)}/ride-events/${partition}`;
+
+const request = (id: string, atMs: number) => ({
+  ...{ event_type: "requested", ride_id: id, timestamp: isoTime(atMs), city: "wien" },
+});
+
+/** A world with five records folded and in a snapshot, crashed. */
+async function crashed(): Promise<Live> {
+  const world = await live();
+  for (let n = 0; n < 5; n++) {
+    await world.send("ride-events", partition, request(`ride-${n}`, world.clock.nowMs()));
+  }
+  await world.until(
+    "there is a snapshot",
+    () => world.pipeline.rides[0]!.actors.get(partition)?.snapshotOffset === 5,
+  );
+  world.crash();
+  return world;
+}
+
+/** Everything that is published on the log. */
+async function published(log: Log): Promise<number> {
+  let records = 0;
+  for (const topic of ["city-partials-g1", "analytics-aggregated", "ride-facts", "alerts", "late-events"]) {
+    for (const { end } of await log.bounds(topic)) records += end;
+  }
+  return records;
+}
+
+/** Starts over the log and says which code the partition stopped with; nothing of it may have been published. */
+async function refusal(world: Live, log: Log): Promise<string> {
+  const stopped: WaymarkError[] = [];
+  await log.ensureTopics(topicSpecs({ prefix: "", generation: 1 }, 2 ** 30));
+  const before = await published(log);
+  const pipeline = await startPipeline({
+    ...{ config: quick, log, store: world.store, clock: world.clock, input: { kind: "live" } },
+    // The cities refuse, too, where the whole log is another one.
+    onStopped: (tp, error) => {
+      if (tp.topic === "ride-events") stopped.push(error as WaymarkError);
+    },
+  });
+  for (let n = 0; n < 20 && stopped.length === 0; n++) await world.clock.leap(20);
+  assert.equal(stopped.length, 1);
+  assert.equal(stopped[0]!.exitCode, 3);
+  assert.ok(!pipeline.rides[0]!.actors.has(partition));
+  assert.equal(pipeline.rides[0]!.stopped.get(partition)?.code, stopped[0]!.code);
+  assert.equal(await published(log), before);
+  pipeline.abandon();
+  return stopped[0]!.code;
+}
+
+/** Another log under the same names. */
+async function recreated(world: Live, records: number): Promise<Log> {
+  const log = memoryLog({ clock: world.clock });
+  await log.ensureTopics(topicSpecs({ prefix: "", generation: 1 }, 2 ** 30));
+  for (let n = 0; n < records; n++) {
+    const value = utf8(JSON.stringify(request(`other-${n}`, world.clock.nowMs())));
+    await log.append([{ topic: "ride-events", partition, key: null, value }]);
+  }
+  return log;
+}
+
+describe("row 10: a start over a log that does not fit the snapshot", () => {
+  it("refuses a log that was trimmed above it: log_trimmed", async () => {
+    const world = await crashed();
+    for (let n = 5; n < 9; n++) {
+      await world.send("ride-events", partition, request(`ride-${n}`, world.clock.nowMs()));
+    }
+    await world.trim((tp) => tp.topic === "ride-events" && tp.partition === partition ? 7 : 0);
+    assert.deepEqual((await world.log.bounds("ride-events"))[partition], { start: 7, end: 9 });
+    assert.equal(await refusal(world, world.log), "log_trimmed");
+  });
+
+  it("refuses a log that was created anew and is shorter: log_behind_snapshot", async () => {
+    const world = await crashed();
+    assert.equal(await refusal(world, await recreated(world, 2)), "log_behind_snapshot");
+  });
+
+  it("refuses a log that was created anew, also when it is longer: log_replaced", async () => {
+    const world = await crashed();
+    assert.equal(await refusal(world, await recreated(world, 50)), "log_replaced");
+  });
+
+  it("takes a log that is the same and longer", async () => {
+    const world = await crashed();
+    await world.send("ride-events", partition, request("ride-9", world.clock.nowMs()));
+    await world.restart();
+    await world.until(
+      "the new record is folded",
+      () => world.pipeline.rides[0]!.actors.get(partition)?.nextOffset === 6,
+    );
+    assert.deepEqual(world.stopped, []);
+    await world.stop();
+  });
+
+  it("refuses topics with another partition count: topic_mismatch", async () => {
+    const world = await live();
+    world.crash();
+    const log = memoryLog({ clock: world.clock });
+    const specs = topicSpecs({ prefix: "", generation: 1 }, 2 ** 30);
+    await log.ensureTopics(specs.map((s) => s.topic === "ride-events" ? { ...s, partitions: 16 } : s));
+    await assert.rejects(
+      startPipeline({
+        ...{ config: quick, log, store: world.store, clock: world.clock, input: { kind: "live" } },
+        onStopped: () => {},
+      }),
+      { code: "topic_mismatch", exitCode: 3 },
+    );
+  });
+
+  it("refuses a snapshot of when the topic had fewer partitions: partition_count_changed", async () => {
+    const world = await crashed();
+    const log = memoryLog({ clock: world.clock });
+    await log.ensureTopics([{ topic: "ride-events", partitions: 16, retentionMs: dayMs }]);
+    const { foldVersion } = stageContext(quick);
+    await assert.rejects(
+      acquire({
+        ...{ log, store: world.store, key, tp: { topic: "ride-events", partition } },
+        identity: { foldVersion, generation: 1, logEpoch: 0 },
+      }),
+      { code: "partition_count_changed", exitCode: 3 },
+    );
+  });
+
+  it("refuses other settings that change numbers, by the newest partials: fold_version_differs", async () => {
+    const world = await crashed();
+    await assert.rejects(world.start({ WAYMARK_LATENESS_MS: 5 * minuteMs }), {
+      code: "fold_version_differs",
+      exitCode: 3,
+    });
+  });
+
+  it("refuses them by the snapshot, too, where there are no partials", async () => {
+    const world = await crashed();
+    await assert.rejects(
+      acquire({
+        ...{ log: world.log, store: world.store, key, tp: { topic: "ride-events", partition } },
+        identity: { foldVersion: "another", generation: 1, logEpoch: 0 },
+      }),
+      { code: "fold_version_differs", exitCode: 3 },
+    );
+  });
+
+  it("starts a new generation beside the old one without complaint", async () => {
+    const world = await crashed();
+    const pipeline = await world.start({ WAYMARK_LATENESS_MS: 5 * minuteMs, WAYMARK_GENERATION: 2 });
+    await world.pass(5 * secondMs, secondMs);
+    assert.deepEqual(world.stopped, []);
+    assert.equal(pipeline.rides[0]!.actors.get(partition)?.nextOffset, 5);
+    pipeline.abandon();
+  });
+});

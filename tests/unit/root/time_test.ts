@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { isoTime, manualClock, settle } from "../../../src/time.ts";
+
+describe("manualClock", () => {
+  it("stands until it is turned, then moves both clocks", async () => {
+    const clock = manualClock(1_000);
+    await settle();
+    assert.deepEqual([clock.nowMs(), clock.monotonicMs()], [1_000, 0]);
+    await clock.advance(250);
+    assert.deepEqual([clock.nowMs(), clock.monotonicMs()], [1_250, 250]);
+  });
+
+  it("wakes the sleepers that are due in the order of their times, each at its own time", async () => {
+    const clock = manualClock(0);
+    const woken: [string, number][] = [];
+    const sleeper = async (name: string, ms: number) => {
+      await clock.sleep(ms);
+      woken.push([name, clock.monotonicMs()]);
+    };
+    const all = Promise.all([sleeper("late", 300), sleeper("early", 100), sleeper("middle", 200)]);
+    await clock.advance(99);
+    assert.deepEqual(woken, []);
+    await clock.advance(101);
+    assert.deepEqual(woken, [["early", 100], ["middle", 200]]);
+    await clock.advance(1_000);
+    await all;
+    assert.deepEqual(woken.at(-1), ["late", 300]);
+    assert.equal(clock.monotonicMs(), 1_200);
+  });
+
+  it("wakes one who falls asleep again within the same turn", async () => {
+    const clock = manualClock(0);
+    const ticks: number[] = [];
+    const ticking = (async () => {
+      for (let i = 0; i < 3; i++) {
+        await clock.sleep(10);
+        ticks.push(clock.monotonicMs());
+      }
+    })();
+    await clock.advance(35);
+    await ticking;
+    assert.deepEqual(ticks, [10, 20, 30]);
+  });
+
+  it("an aborted sleep ends at once, before or during it", async () => {
+    const clock = manualClock();
+    const abort = new AbortController();
+    const asleep = clock.sleep(1_000, abort.signal);
+    abort.abort();
+    await asleep;
+    await clock.sleep(1_000, abort.signal);
+    assert.equal(clock.monotonicMs(), 0);
+  });
+
+  it("stepWall moves the wall alone", async () => {
+    const clock = manualClock(1_000);
+    clock.stepWall(-400);
+    assert.deepEqual([clock.nowMs(), clock.monotonicMs()], [600, 0]);
+    await clock.advance(100);
+    assert.deepEqual([clock.nowMs(), clock.monotonicMs()], [700, 100]);
+  });
+});
+
+describe("isoTime", () => {
+  it("is UTC with milliseconds and Z", () => {
+    assert.equal(isoTime(0), "1970-01-01T00:00:00.000Z");
+    assert.equal(isoTime(1_768_500_191_123), "2026-01-15T18:03:11.123Z");
+  });
+});
