@@ -280,6 +280,13 @@ function refuseRelations(config: Config): void {
         `(${config.WAYMARK_LATENESS_MS + minuteMs}), else a duplicate could outlive the memory of its ride`,
     );
   }
+  if (config.WAYMARK_HOLD_MS < config.WAYMARK_LATENESS_MS) {
+    throw new WaymarkError(
+      "config_invalid",
+      `WAYMARK_HOLD_MS is ${config.WAYMARK_HOLD_MS}; allowed: at least WAYMARK_LATENESS_MS (${config.WAYMARK_LATENESS_MS}), ` +
+        `else panes would leave while events still count in them`,
+    );
+  }
   if (config.WAYMARK_DRIVER_MS < config.WAYMARK_LATENESS_MS + minuteMs) {
     throw new WaymarkError(
       "config_invalid",

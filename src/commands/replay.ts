@@ -6,9 +6,10 @@ import type { Config } from "../config.ts";
 import { messageOf, WaymarkError } from "../errors.ts";
 import { replayDone } from "../node/replay_done.ts";
 import { openEmbeddedParts } from "../node/embedded.ts";
-import { type Pipeline, startPipeline } from "../node/pipeline.ts";
+import { namingOf, type Pipeline, startPipeline } from "../node/pipeline.ts";
 import { claimSource, feed, lastWindows, windowLine } from "../node/replay.ts";
 import { ledgerView } from "../node/views.ts";
+import { topicName } from "../log/topics.ts";
 import { systemClock } from "../time.ts";
 import { type TrafficFormatName, trafficFormats } from "../traffic/formats.ts";
 import { type Command, type Given, wholeNumber } from "./command.ts";
@@ -128,7 +129,8 @@ async function replayEmbedded(plan: Plan, { config, dataDir, out, clickhouse }: 
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   try {
-    await claimSource(dataDir, { file: plan.file, bytes: size, format: plan.format, seed: plan.seed });
+    const begun = await parts.log.partitionCount(topicName("ride-events", namingOf(config))) !== null;
+    await claimSource(dataDir, { file: plan.file, bytes: size, format: plan.format, seed: plan.seed }, begun);
     let complete = false;
     const pipeline = await startPipeline({
       config,

@@ -105,21 +105,34 @@ function pace(clock: Clock, speed: number | null): (records: NewRecord[]) => Due
   };
 }
 
-/** Refuses to go on with another file than the one this directory was begun with. */
-export async function claimSource(dataDir: string, source: Record<string, string | number>): Promise<void> {
+/** A replay ends its sources for good: its directory cannot become that of a service. */
+export async function refuseReplayDir(dataDir: string): Promise<void> {
+  const held = await readFile(join(dataDir, "replay.json"), "utf8").catch(() => null);
+  if (held === null) return;
+  throw new WaymarkError(
+    "replay_source_differs",
+    `${dataDir} holds a replay of ${held}; a service needs a directory of its own`,
+  );
+}
+
+/** Refuses to go on with another file than the one this directory was begun with, or in a directory of a service. */
+export async function claimSource(
+  dataDir: string,
+  source: Record<string, string | number>,
+  holdsRecords = false,
+): Promise<void> {
   const path = join(dataDir, "replay.json");
   const wanted = JSON.stringify(source);
-  const held = await readFile(path, "utf8").catch(() => "");
+  const held = await readFile(path, "utf8").catch(() => null);
   if (held === wanted) return;
-  if (held !== "") {
+  if (held !== null || holdsRecords) {
+    const what = held === null ? "the records of a service" : `a replay of ${held}`;
     throw new WaymarkError(
       "replay_source_differs",
-      `${dataDir} holds a replay of ${held}, not of ${wanted}. Choose another --data-dir, or remove it`,
+      `${dataDir} holds ${what}, not a replay of ${wanted}. Choose another --data-dir, or remove it`,
     );
   }
-  // Whole or not at all: the process may be killed while it writes.
-  await writeFile(`${path}.new`, wanted);
-  await rename(`${path}.new`, path);
+  await writeFile(path, wanted);
 }
 
 /** The newest version of every window on `analytics-aggregated`, sorted by city and start. */

@@ -23,6 +23,7 @@ import type { ClickHouse } from "./clickhouse.ts";
 import { type EmbeddedParts, openEmbeddedParts } from "./embedded.ts";
 import { restartFloors } from "./floors.ts";
 import { type Pipeline, startPipeline } from "./pipeline.ts";
+import { refuseReplayDir } from "./replay.ts";
 import { cityWatermarks, ledgerView, lookDriver, lookRide, partitionViews } from "./views.ts";
 import { version } from "./version.ts";
 
@@ -47,6 +48,7 @@ export async function startService(config: Config, clock: Clock, signals: Signal
     signals.partitionStopped(tp, error);
     if (error instanceof WaymarkError && error.exitCode === 3) fatal.reject(error);
   };
+  await refuseReplayDir(config.WAYMARK_DATA_DIR);
   const parts = await openEmbeddedParts(config.WAYMARK_DATA_DIR, config, clock);
   try {
     const pipeline = await startPipeline({

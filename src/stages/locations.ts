@@ -191,6 +191,7 @@ export class LocationsFold implements Fold {
   }
 
   *entries(): Generator<FoldEntry> {
+    invariant(this.#writer.pending === 0, "a snapshot is taken after a flush");
     yield [
       "head",
       this.#nextOffset,

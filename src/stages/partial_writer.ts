@@ -38,6 +38,11 @@ export class PartialWriter {
     this.#key = utf8(`${topic}/${partition}`);
   }
 
+  /** Closing registers waiting for a flush. */
+  get pending(): number {
+    return this.#closings.length;
+  }
+
   /** Notes a closing register to be told with the next flush. */
   close(closing: ClosingEntry): void {
     this.#closings.push(closing);

@@ -260,7 +260,7 @@ export class RidesFold implements Fold {
   }
 
   *entries(): Generator<FoldEntry> {
-    invariant(this.#panes.pending === 0, "a snapshot is taken after a flush");
+    invariant(this.#panes.pending + this.#writer.pending === 0, "a snapshot is taken after a flush");
     yield [
       "head",
       this.#nextOffset,

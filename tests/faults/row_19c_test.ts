@@ -10,7 +10,7 @@ import { memorySnapshots } from "../../src/snapshots/memory.ts";
 import { systemClock } from "../../src/time.ts";
 import { eventually } from "../conformance/eventually.ts";
 import { flushCities, leftBy, openParts, outcome, play } from "../pipeline/harness.ts";
-import { publishedOn, valueOf } from "../pipeline/published.ts";
+import { valueOf } from "../pipeline/published.ts";
 import { quick } from "../pipeline/quick.ts";
 import { storm } from "../pipeline/storm.ts";
 

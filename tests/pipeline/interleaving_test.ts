@@ -47,7 +47,7 @@ describe("readers of published streams", () => {
       fc.property(fc.integer(), (seed) => {
         assert.deepEqual(leftIn(wildWorld(randomFrom(seed, "owners"))), straight);
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 });
