@@ -132,7 +132,8 @@ export async function claimSource(
       `${dataDir} holds ${what}, not a replay of ${wanted}. Choose another --data-dir, or remove it`,
     );
   }
-  await writeFile(path, wanted);
+  await writeFile(`${path}.new`, wanted);
+  await rename(`${path}.new`, path);
 }
 
 /** The newest version of every window on `analytics-aggregated`, sorted by city and start. */

@@ -5,9 +5,8 @@
  * closed one and judging alerts are done by the fold, at the record that causes them. Ride windows close when the
  * ride sources have passed their end (phase 1); supply joins when the location sources have passed it too (phase 2).
  */
-import type { AlertTransition } from "../../schemas/alert.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
-import { type AlertMemory, calm, cancellationRateHigh, judge } from "../alerts/rules.ts";
+import { type AlertMemory, calm } from "../alerts/rules.ts";
 import type { Fold, FoldEntry, FoldStatus, LogRecord, Outbox, Stage } from "../fold.ts";
 import { utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
@@ -15,17 +14,10 @@ import { dayMs, isoTime } from "../time.ts";
 import { Closings, type ClosingsState } from "../windows/closings.ts";
 import { CityPanes, type CityPanesState } from "../windows/merge.ts";
 import { decodePartial, type Partial } from "../windows/partial.ts";
-import { formatRev } from "../windows/rev.ts";
 import { paneMs, paneStart } from "../windows/settings.ts";
-import {
-  effectiveWatermark,
-  minimum,
-  newSource,
-  realWatermark,
-  report,
-  type Source,
-} from "../windows/sources.ts";
-import { alertTransitionOf } from "./alert_transition.ts";
+import type { Source } from "../windows/sources.ts";
+import { type ClosedBoundary, judgeCity } from "./city_alerts.ts";
+import { CitySources, type CitySourcesState, type Passed } from "./city_sources.ts";
 import { cityWindowOf, type Gauges } from "./city_window.ts";
 import type { StageContext } from "./context.ts";
 import { field, paneWidth } from "./pane_fields.ts";
@@ -43,18 +35,12 @@ export type Missed = { source: string; city: string; minute: string; events: num
 export class CitiesFold implements Fold {
   readonly #context: StageContext;
   readonly #partition: number;
-  readonly #sources: Source[];
-  readonly #rideSources: Source[];
-  /** Per source: everything that changed a register before this offset has been told here. */
-  #toldOffsets: number[];
-  readonly #index = new Map<string, number>();
+  readonly #sources: CitySources;
   readonly #rideClosings = new Closings();
   readonly #supplyClosings = new Closings();
   #cities = new Map<string, City>();
   #missed = new Map<string, Missed>();
   #unreadable = 0;
-  #rideMs: number | null = null;
-  #allMs: number | null = null;
   /** Boundaries up to these are closed over the ride sources, and with supply. */
   #rideClosedMs = -1;
   #supplyClosedMs = -1;
@@ -67,40 +53,23 @@ export class CitiesFold implements Fold {
   constructor(context: StageContext, partition: number) {
     this.#context = context;
     this.#partition = partition;
-    this.#sources = (["ride-events", "driver-locations"] as const).flatMap((topic) =>
-      Array.from({ length: context.partitions[topic] }, (_, p) => newSource({ topic, partition: p }))
-    );
-    this.#sources.forEach((source, i) => this.#index.set(`${source.topic}/${source.partition}`, i));
-    this.#rideSources = this.#sources.filter((s) => s.topic === "ride-events");
-    this.#toldOffsets = this.#sources.map(() => 0);
+    this.#sources = new CitySources(context.partitions);
   }
 
   fold(record: LogRecord, out: Outbox): void {
     const partial = decodePartial(record.value);
-    const index = partial === null
-      ? undefined
-      : this.#index.get(`${partial.source.topic}/${partial.source.partition}`);
+    const index = partial === null ? undefined : this.#sources.indexOf(partial);
     if (partial === null || index === undefined) {
       this.#unreadable++;
       return;
     }
-    const source = this.#sources[index]!;
     if (!this.#isOurs(partial)) {
-      source.foreign++;
+      this.#sources.all[index]!.foreign++;
       return;
     }
     const revised = this.#merge(partial, index);
     for (const [city, end] of revised) this.#publish(city, end, "revision", out);
-    report(source, {
-      nextOffset: partial.next_offset,
-      ...(partial.watermark_ms !== undefined && { watermarkMs: partial.watermark_ms }),
-      ...(partial.idle && { idle: { standInMs: partial.idle.stand_in_ms } }),
-      ...(partial.ended && { ended: true }),
-    });
-    // The watermark rides on the last record of a flush: only then all of it has been told.
-    if (partial.watermark_ms !== undefined) {
-      this.#toldOffsets[index] = Math.max(this.#toldOffsets[index]!, partial.next_offset);
-    }
+    this.#sources.take(index, partial);
     this.#sinceMs ??= partial.since_ms ?? null;
     this.#advance(out);
   }
@@ -118,7 +87,7 @@ export class CitiesFold implements Fold {
       const city = this.#city(name);
       const merged = city.panes.apply(paneStartMs, [index, position, offset, values], riders);
       // Told again after its pane has left, by an owner that replays: it was counted, or missed, back then.
-      if (merged === "missed" && offset >= this.#toldOffsets[index]!) {
+      if (merged === "missed" && !this.#sources.hasTold(index, offset)) {
         this.#miss(partial, name, paneStartMs, values);
       }
       if (merged !== "changed") continue;
@@ -133,7 +102,7 @@ export class CitiesFold implements Fold {
     }
     const closings = partial.source.topic === "ride-events" ? this.#rideClosings : this.#supplyClosings;
     closings.takeBack(index, partial.next_offset);
-    const stale = partial.provisional === true && partial.next_offset < this.#sources[index]!.nextOffset;
+    const stale = partial.provisional === true && partial.next_offset < this.#sources.all[index]!.nextOffset;
     for (const [name, boundaryMs, position, values] of stale ? [] : partial.closings) {
       closings.say(boundaryMs, name, index, position, values, partial.provisional === true);
     }
@@ -152,25 +121,20 @@ export class CitiesFold implements Fold {
 
   /** Moves the watermarks and closes what they passed, boundary by boundary. */
   #advance(out: Outbox): void {
-    const rideMs = later(this.#rideMs, minimum(this.#rideSources.map(effectiveWatermark)));
-    const allMs = later(this.#allMs, minimum(this.#sources.map(effectiveWatermark)));
-    if (rideMs === this.#rideMs && allMs === this.#allMs) return;
-    const [rideBefore, allBefore] = [this.#rideMs, this.#allMs];
-    this.#rideMs = rideMs;
-    this.#allMs = allMs;
-    if (crossed(rideBefore, rideMs)) this.#closeRides(rideBefore ?? -Infinity, paneStart(rideMs!), out);
-    if (crossed(allBefore, allMs)) this.#closeSupply(allBefore ?? -Infinity, paneStart(allMs!), out);
-    if (crossed(rideBefore, rideMs) || crossed(allBefore, allMs)) this.#drop();
+    const { rides, all } = this.#sources.advance();
+    if (rides !== null) this.#closeRides(rides, out);
+    if (all !== null) this.#closeSupply(all, out);
+    if (rides !== null || all !== null) this.#drop();
   }
 
-  #closeRides(beforeMs: number, untilMs: number, out: Outbox): void {
+  #closeRides({ beforeMs, untilMs }: Passed, out: Outbox): void {
     for (const boundaryMs of this.#boundaries(beforeMs, untilMs, this.#rideClosings)) {
       const sums = this.#rideClosings.freeze(boundaryMs);
       this.#rideClosedMs = boundaryMs;
       for (const [name, values] of sums) this.#gauges(name, boundaryMs).open = values[0] ?? 0;
       for (const [name, city] of this.#sorted()) {
         const values = sums.get(name);
-        if (values !== undefined) this.#judge(name, city, boundaryMs, values, out);
+        if (values !== undefined) this.#judge(city, { city: name, boundaryMs, sums: values }, out);
         city.dirty.delete(boundaryMs);
         this.#publish(name, boundaryMs, "final", out);
       }
@@ -179,8 +143,8 @@ export class CitiesFold implements Fold {
     this.#rideClosedMs = untilMs;
   }
 
-  #closeSupply(beforeMs: number, untilMs: number, out: Outbox): void {
-    const known = this.#sources.some((s) => s.topic === "driver-locations" && s.watermarkMs !== null);
+  #closeSupply({ beforeMs, untilMs }: Passed, out: Outbox): void {
+    const known = this.#sources.knowsSupply;
     if (known) this.#supplyFromMs ??= Math.max(-1, paneStart(beforeMs));
     for (const boundaryMs of this.#boundaries(beforeMs, untilMs, this.#supplyClosings)) {
       const sums = this.#supplyClosings.freeze(boundaryMs);
@@ -195,6 +159,12 @@ export class CitiesFold implements Fold {
     this.#supplyClosedMs = untilMs;
   }
 
+  #judge(city: City, closed: ClosedBoundary, out: Outbox): void {
+    const { memory, output } = judgeCity(this.#context, city.alert, closed);
+    city.alert = memory;
+    if (output !== null) out.push(output);
+  }
+
   /** The boundaries in (before, until] at which a window ends or a source said something. */
   #boundaries(beforeMs: number, untilMs: number, closings: Closings): number[] {
     const boundaries = new Set(closings.boundaries(untilMs));
@@ -206,43 +176,15 @@ export class CitiesFold implements Fold {
     return [...boundaries].sort((a, b) => a - b);
   }
 
-  #judge(name: string, city: City, boundaryMs: number, values: number[], out: Outbox): void {
-    const at = (index: number) => values[1 + index] ?? 0;
-    const completed = at(field.rides_completed);
-    const cancelled = at(field.rides_cancelled_by_rider) + at(field.rides_cancelled_by_driver) +
-      at(field.rides_cancelled_by_system);
-    const rule = cancellationRateHigh;
-    const judged = judge(rule, city.alert, boundaryMs, { cancelled, completed });
-    const sinceMs = judged.transition === "resolved" ? city.alert.sinceMs : judged.memory.sinceMs;
-    city.alert = judged.memory;
-    if (judged.transition === null) return;
-    const transition: AlertTransition = alertTransitionOf({
-      rule,
-      city: name,
-      state: judged.transition,
-      sinceMs,
-      boundaryMs,
-      counts: { completed, cancelled },
-      windowMs: this.#context.windows.windowMs,
-      rev: formatRev(this.#context.generation, boundaryMs / paneMs, 1),
-    });
-    out.push({
-      topic: "alerts",
-      key: utf8(`${rule.name}|${name}`),
-      value: utf8(JSON.stringify(transition)),
-      partition: this.#context.partitionOf("alerts", utf8(name)),
-    });
-  }
-
   /**
    * Panes go once no source's own records can still change a window over them, at latest holdMs after closing. A
    * window is closed when its supply is: location sources that fell behind find the panes they close.
    */
   #drop(): void {
     const { windowMs, latenessMs, holdMs } = this.#context.windows;
-    const real = minimum(this.#sources.map(realWatermark));
+    const real = this.#sources.realMs;
     const byRecords = real === null ? -Infinity : real - windowMs - latenessMs - paneMs;
-    const closedMs = Math.max(this.#allMs ?? -Infinity, this.#rideMs! - supplyWaitMs);
+    const closedMs = Math.max(this.#sources.allMs ?? -Infinity, this.#sources.rideMs! - supplyWaitMs);
     const byHold = closedMs - 2 * windowMs - Math.max(holdMs, latenessMs);
     const belowMs = paneStart(Math.max(byRecords, byHold)) + paneMs;
     if (!Number.isFinite(belowMs) || belowMs <= this.#droppedBelowMs) return;
@@ -299,7 +241,7 @@ export class CitiesFold implements Fold {
       gauges: city.gauges.get(endMs),
       phase: supplied ? 2 : closed ? 1 : 0,
       kind,
-      watermarkMs: finite(this.#rideMs),
+      watermarkMs: finite(this.#sources.rideMs),
       generation: this.#context.generation,
     });
   }
@@ -340,17 +282,9 @@ export class CitiesFold implements Fold {
   since(_offset: number): void {}
 
   *entries(): Generator<FoldEntry> {
-    const closed = [this.#rideClosedMs, this.#supplyClosedMs].map(stored);
-    yield [
-      "head",
-      stored(this.#rideMs),
-      stored(this.#allMs),
-      ...closed,
-      this.#supplyFromMs,
-      this.#droppedBelowMs,
-      this.#unreadable,
-    ];
-    yield ["sources", this.#sources, this.#toldOffsets];
+    const closed = [this.#rideClosedMs, this.#supplyClosedMs].map((ms) => ms === Infinity ? "end" : ms);
+    yield ["head", ...closed, this.#supplyFromMs, this.#droppedBelowMs, this.#unreadable];
+    yield ["sources", this.#sources.state()];
     yield ["closings", this.#rideClosings.state(), this.#supplyClosings.state()];
     for (const missed of this.#missed.values()) yield ["missed", missed];
     for (const [name, city] of this.#cities) {
@@ -361,19 +295,17 @@ export class CitiesFold implements Fold {
   restore([kind, ...data]: FoldEntry): void {
     switch (kind) {
       case "head":
-        this.#rideMs = loaded(data[0]);
-        this.#allMs = loaded(data[1]);
-        this.#rideClosedMs = loaded(data[2])!;
-        this.#supplyClosedMs = loaded(data[3])!;
-        [this.#supplyFromMs, this.#droppedBelowMs, this.#unreadable] = data.slice(4) as [
+        [this.#rideClosedMs, this.#supplyClosedMs] = data.slice(0, 2).map((ms) =>
+          ms === "end" ? Infinity : ms as number
+        ) as [number, number];
+        [this.#supplyFromMs, this.#droppedBelowMs, this.#unreadable] = data.slice(2) as [
           number | null,
           number,
           number,
         ];
         break;
       case "sources":
-        (data[0] as Source[]).forEach((source, i) => Object.assign(this.#sources[i]!, source));
-        this.#toldOffsets = data[1] as number[];
+        this.#sources.restore(data[0] as CitySourcesState);
         break;
       case "closings":
         this.#rideClosings.restore(data[0] as ClosingsState);
@@ -403,7 +335,7 @@ export class CitiesFold implements Fold {
   }
 
   status(): FoldStatus {
-    return { watermarkMs: finite(this.#rideMs), actors: { city: this.#cities.size } };
+    return { watermarkMs: finite(this.#sources.rideMs), actors: { city: this.#cities.size } };
   }
 
   get partition(): number {
@@ -411,7 +343,7 @@ export class CitiesFold implements Fold {
   }
 
   get sources(): readonly Source[] {
-    return this.#sources;
+    return this.#sources.all;
   }
 
   get missed(): Missed[] {
@@ -424,19 +356,9 @@ export class CitiesFold implements Fold {
 
   /** Watermark of the ride sources and of all sources, ms; +∞ after a replay has ended. */
   get watermarks(): { rideMs: number | null; allMs: number | null } {
-    return { rideMs: this.#rideMs, allMs: this.#allMs };
+    return { rideMs: this.#sources.rideMs, allMs: this.#sources.allMs };
   }
 }
-
-const later = (held: number | null, next: number | null): number | null =>
-  next === null ? held : held === null ? next : Math.max(held, next);
-
-const crossed = (before: number | null, after: number | null): boolean =>
-  after !== null && (before === null || paneStart(after) > paneStart(before));
-
-/** JSON has no infinity: the watermark after a replay has ended. */
-const stored = (ms: number | null): number | null | "end" => ms === Infinity ? "end" : ms;
-const loaded = (ms: unknown): number | null => ms === "end" ? Infinity : ms as number | null;
 
 const finite = (ms: number | null): number | null => ms !== null && Number.isFinite(ms) ? ms : null;
 
