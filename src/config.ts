@@ -62,6 +62,18 @@ const minutes = (min: number, max: number) => {
 };
 
 export const settings = {
+  REDIS_URL: setting({
+    fallback: "",
+    help:
+      "Redis for snapshots: redis:// or rediss:// (TLS), with user and password where wanted. Empty: a file in the data directory.",
+    secret: true,
+    ...text("a redis:// or rediss:// address", /^(rediss?:\/\/[^\s]{1,1024})?$/),
+  }),
+  WAYMARK_REDIS_PREFIX: setting({
+    fallback: "waymark:",
+    help: "Put before every key in Redis. Two installations on one Redis need two prefixes.",
+    ...text("1 to 64 letters, digits, ., _, : or -", /^[A-Za-z0-9._:-]{1,64}$/),
+  }),
   WAYMARK_HOST: setting({
     fallback: "127.0.0.1",
     help: "Address the HTTP doors listen on. Other than loopback needs both key settings.",
@@ -248,11 +260,11 @@ function refuseUnknown(environment: Record<string, string | undefined>): void {
       throw new WaymarkError("config_invalid", `${name} is not a setting; see --help for those that are`);
     }
   }
-  for (const name of ["KAFKA_BROKERS", "REDIS_URL", "CLICKHOUSE_URL"]) {
+  for (const name of ["KAFKA_BROKERS", "CLICKHOUSE_URL"]) {
     if ((environment[name] ?? "") !== "") {
       throw new WaymarkError(
         "config_invalid",
-        `${name} is set, but this release runs on its embedded parts only; allowed: unset`,
+        `${name} is set, but this release has its log and ClickHouse embedded only; allowed: unset`,
       );
     }
   }

@@ -82,6 +82,8 @@ async function replay(given: Given): Promise<number> {
   const owners = wholeNumber(given, "owners", { fallback: 1, min: 1, max: 64 });
   const config = {
     ...configFromEnvironment(),
+    // A replay keeps everything in its own directory: its snapshots fit no other log.
+    REDIS_URL: "",
     WAYMARK_OWNERS: owners,
     ...(kept === undefined && { WAYMARK_LOG_FSYNC: "off" as const }),
   };

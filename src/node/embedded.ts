@@ -1,8 +1,9 @@
-/** The embedded parts of one process, under one data directory. */
+/** Log and snapshots of one process: embedded under one data directory, snapshots in Redis where that is set. */
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { openSqliteLog, type SqliteLog } from "../log/sqlite.ts";
 import type { SnapshotStore } from "../snapshots/port.ts";
+import { openRedisSnapshots } from "../snapshots/redis.ts";
 import { openSqliteSnapshots } from "../snapshots/sqlite.ts";
 import type { Clock } from "../time.ts";
 
@@ -17,7 +18,9 @@ export async function openEmbeddedParts(
   const fsync = config.WAYMARK_LOG_FSYNC === "on";
   const log = openSqliteLog({ path: join(dataDir, "log.db"), clock, fsync });
   try {
-    const store = openSqliteSnapshots({ path: join(dataDir, "snapshots.db"), fsync });
+    const store = config.REDIS_URL === ""
+      ? openSqliteSnapshots({ path: join(dataDir, "snapshots.db"), fsync })
+      : openRedisSnapshots({ url: config.REDIS_URL, prefix: config.WAYMARK_REDIS_PREFIX });
     return {
       log,
       store,

@@ -18,7 +18,8 @@ const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
 /** What the reasons must be, worked out from the contract's rules; the generated kinds come on top. */
 const cases: [name: string, topic: TrafficTopic, value: string | Uint8Array, reason: string][] = [
   ["no JSON", "ride-events", "{", "json_invalid"],
-  ["a million levels", "ride-events", `{"a":${"[".repeat(30_000)}`, "json_too_deep"],
+  ["thirty thousand levels", "ride-events", `{"a":${"[".repeat(30_000)}`, "json_too_deep"],
+  ["a million levels", "ride-events", `{"a":${"[".repeat(1_000_000)}`, "record_too_large"],
   [
     "seventeen levels",
     "ride-events",

@@ -59,6 +59,28 @@ describe("row 18: wrong clocks", () => {
     });
   }
 
+  it("a year slow and alone on its partition: the others' windows close all the same", async () => {
+    const world = await live();
+    try {
+      const event = (id: string, timeMs: number) => ({
+        ...{ event_type: "requested", ride_id: id, city: "wien", timestamp: isoTime(timeMs) },
+      });
+      await world.send("ride-events", 0, event("slow", startMs - yearMs));
+      for (let n = 0; n < 600; n++) {
+        world.clock.stepWall(secondMs);
+        await world.send("ride-events", 1 + n % 11, event(`ride-${n}`, world.clock.nowMs()));
+      }
+      await world.pass(10 * minuteMs, 20 * secondMs);
+      const { rideMs } = world.pipeline.cities[0]!.actors.values().next().value!.fold.watermarks;
+      assert.ok(rideMs! > startMs + 10 * minuteMs, `the watermark stands at ${rideMs}`);
+      const { windows } = await leftBy(world.pipeline, world.log);
+      const recent = windows.filter((w) => Date.parse(w.window_end) > startMs);
+      assert.ok(recent.length >= 10 && recent.every((w) => w.kind !== "update"));
+    } finally {
+      await world.stop();
+    }
+  });
+
   it("five minutes fast: counted, and closes nothing early", async () => {
     const world = await live();
     try {

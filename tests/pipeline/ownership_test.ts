@@ -132,8 +132,8 @@ describe("a replay that is taken up again", () => {
     const folder = await mkdtemp(join(tmpdir(), "waymark-claim-"));
     try {
       const source = { file: "a.jsonl", bytes: 10, format: "jsonl", seed: 1 };
-      // Killed between opening the file and writing it.
-      await writeFile(join(folder, "replay.json"), "");
+      // Killed while it wrote: the claim has its name only once it is whole.
+      await writeFile(join(folder, "replay.json.new"), `{"file":"a.j`);
       await claimSource(folder, source);
       await claimSource(folder, source);
       assert.deepEqual(JSON.parse(await readFile(join(folder, "replay.json"), "utf8")), source);
