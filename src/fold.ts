@@ -78,8 +78,8 @@ export type Fold = {
 
 export type IdleDeclaration = {
   nextOffset: number;
-  /** Log time between the source's last record and the empty fetch; null when it never had a record. */
-  quietMs: number | null;
+  /** Log time at which the empty fetch was sent, and since the record that moved the watermark last; null: no record. */
+  quiet: { forMs: number; logMs: number } | null;
 };
 
 /** A stage: which topic it reads and how a partition of it is folded. */

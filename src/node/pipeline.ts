@@ -37,7 +37,7 @@ export type Pipeline = {
   rides: Host<RidesFold>[];
   locations: Host<LocationsFold>[];
   cities: Host<CitiesFold>[];
-  /** Snapshots, commits and leaves, all stages; the cities last, so that they fold what the others still publish. */
+  /** Snapshots, commits and leaves, all stages; the cities last. What they have not folded by then waits in the log. */
   drain(): Promise<void>;
   /** Stops at once, as a crash would; the log still counts the hosts as members until it expels them. */
   abandon(): void;

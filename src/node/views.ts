@@ -241,12 +241,10 @@ function partitionView({ name, stage, partition, actor, stopped, node, nowMs, ho
   };
 }
 
-const far = ({ context }: Pipeline): number => context.windows.latenessMs + context.windows.delayMs;
-
 function holdingSources(pipeline: Pipeline): Set<string> {
   const names = new Set<string>();
   for (const actor of pipeline.cities.flatMap((host) => [...host.actors.values()])) {
-    const source = holder(actor.fold.sources, far(pipeline));
+    const source = holder(actor.fold.sources);
     if (source !== null) names.add(`${source.topic}/${source.partition}`);
   }
   return names;
@@ -262,9 +260,9 @@ export function cityWatermarks(pipeline: Pipeline): CityWatermarks {
   const shown = (ms: number | null): string | null =>
     ms === null || !Number.isFinite(ms) ? null : isoTime(ms);
   const slowest =
-    folds.map((fold) => holder(fold.sources.filter((s) => s.topic === "ride-events"), far(pipeline))).find((
-      s,
-    ) => s !== null) ?? null;
+    folds.map((fold) => holder(fold.sources.filter((s) => s.topic === "ride-events"))).find((s) =>
+      s !== null
+    ) ?? null;
   return {
     rides: shown(lowest((fold) => fold.watermarks.rideMs)),
     all: shown(lowest((fold) => fold.watermarks.allMs)),

@@ -107,8 +107,8 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       return actor.nextOffset;
     },
     async batch(tp, records, logEnd) {
-      quiet.delete(tp.partition);
-      await actors.get(tp.partition)?.batch(records, logEnd);
+      const moved = await actors.get(tp.partition)?.batch(records, logEnd);
+      if (moved === true) quiet.delete(tp.partition);
     },
     async empty(tp, at) {
       const actor = actors.get(tp.partition);

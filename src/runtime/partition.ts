@@ -67,7 +67,8 @@ export class PartitionActor<F extends Fold = Fold> {
   #flushedAtMs: number;
   #declaredAtMs = -Infinity;
   /** How old the last folded record was by the wall clock when it was folded, and when that was. */
-  #lastSeen: { ageMs: number; atMs: number };
+  /** The record that moved the watermark last, and how old it was then by which clock. */
+  #movedAt: { recordMs: number; ageMs: number; atMs: number };
 
   constructor(options: PartitionOptions<F>) {
     const { restored, tp, clock } = options;
@@ -82,7 +83,7 @@ export class PartitionActor<F extends Fold = Fold> {
     this.#publishFrom = restored.publishFrom;
     this.#last = restored.last;
     this.#flushedAtMs = clock.monotonicMs();
-    this.#lastSeen = this.#seen();
+    this.#movedAt = this.#seen(restored.last?.timestamp_ms ?? 0);
   }
 
   /** Null when everything folded is published; else the offset from which a cold start publishes. */
@@ -94,10 +95,12 @@ export class PartitionActor<F extends Fold = Fold> {
     return this.#last?.timestamp_ms ?? null;
   }
 
-  batch(records: LogRecord[], end: number): Promise<void> {
-    return this.#inTurn(async () => {
+  /** Whether the records moved the watermark: repeats and refused records do not, and leave a source as quiet as it was. */
+  async batch(records: LogRecord[], end: number): Promise<boolean> {
+    let moved = false;
+    await this.#inTurn(async () => {
       this.logEnd = end;
-      this.idleSinceMs = null;
+      const before = this.fold.status().watermarkMs;
       let folded = 0;
       let sliceFrom = this.#options.clock.monotonicMs();
       for (const record of records) {
@@ -124,11 +127,16 @@ export class PartitionActor<F extends Fold = Fold> {
           timestamp_ms: last.timestampMs,
           fingerprint: fingerprint(last.value),
         };
-        this.#lastSeen = this.#seen();
+        moved = this.fold.status().watermarkMs !== before;
+        if (moved) {
+          this.idleSinceMs = null;
+          this.#movedAt = this.#seen(last.timestampMs);
+        }
       }
       metrics.recordsFolded.inc({ stage: this.#options.stage.name }, records.length);
       if (this.#options.clock.monotonicMs() - this.#flushedAtMs >= this.#options.flushMs) await this.#flush();
     });
+    return moved;
   }
 
   /** Publishes what changed; resolves when it is acknowledged. */
@@ -161,10 +169,7 @@ export class PartitionActor<F extends Fold = Fold> {
       if (nowMs - this.#declaredAtMs < repeatMs || this.#publishFrom !== null || this.ended) return;
       this.#declaredAtMs = nowMs;
       await this.#flush();
-      // The wall clock may have stepped since the last record; by the other one no more than this has passed.
-      const elapsedMs = this.#lastSeen.ageMs + nowMs - this.#lastSeen.atMs;
-      const quietMs = this.#last === null ? null : Math.min(sentAtMs - this.#last.timestamp_ms, elapsedMs);
-      this.fold.idle?.({ nextOffset: this.nextOffset, quietMs }, this.#outbox);
+      this.fold.idle?.({ nextOffset: this.nextOffset, quiet: this.#quiet(sentAtMs, nowMs) }, this.#outbox);
       await this.#publish();
       this.idleSinceMs ??= this.#options.clock.nowMs();
     });
@@ -182,9 +187,17 @@ export class PartitionActor<F extends Fold = Fold> {
     });
   }
 
-  #seen(): { ageMs: number; atMs: number } {
+  #seen(recordMs: number): { recordMs: number; ageMs: number; atMs: number } {
     const { clock } = this.#options;
-    return { ageMs: clock.nowMs() - (this.#last?.timestamp_ms ?? 0), atMs: clock.monotonicMs() };
+    return { recordMs, ageMs: clock.nowMs() - recordMs, atMs: clock.monotonicMs() };
+  }
+
+  /** The wall clock may have stepped since the record that counts; by the other one no more than this has passed. */
+  #quiet(sentAtMs: number, nowMs: number): { forMs: number; logMs: number } | null {
+    if (this.#last === null) return null;
+    const { recordMs, ageMs, atMs } = this.#movedAt;
+    const forMs = Math.min(sentAtMs - recordMs, ageMs + nowMs - atMs);
+    return { forMs, logMs: recordMs + forMs };
   }
 
   /** Ends for good: nothing is published, snapshotted or committed after this. */

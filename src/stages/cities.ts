@@ -53,7 +53,7 @@ export class CitiesFold implements Fold {
   constructor(context: StageContext, partition: number) {
     this.#context = context;
     this.#partition = partition;
-    this.#sources = new CitySources(context.partitions, context.windows.latenessMs + context.windows.delayMs);
+    this.#sources = new CitySources(context.partitions);
   }
 
   fold(record: LogRecord, out: Outbox): void {

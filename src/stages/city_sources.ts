@@ -5,7 +5,14 @@
  */
 import { type Partial } from "../windows/partial.ts";
 import { paneStart } from "../windows/settings.ts";
-import { minimum, newSource, realWatermark, report, type Source, watermarksOf } from "../windows/sources.ts";
+import {
+  effectiveWatermark,
+  minimum,
+  newSource,
+  realWatermark,
+  report,
+  type Source,
+} from "../windows/sources.ts";
 
 /** Boundaries in (beforeMs, untilMs] were passed. */
 export type Passed = { beforeMs: number; untilMs: number };
@@ -23,13 +30,10 @@ export class CitySources {
   readonly #index: ReadonlyMap<string, number>;
   /** Per source: everything that changed a register before this offset has been told here. */
   #told: number[];
-  readonly #farMs: number;
   #rideMs: number | null = null;
   #allMs: number | null = null;
 
-  /** `farMs`: how far behind the newest an idle source may be and still be waited for. */
-  constructor(partitions: Record<"ride-events" | "driver-locations", number>, farMs: number) {
-    this.#farMs = farMs;
+  constructor(partitions: Record<"ride-events" | "driver-locations", number>) {
     this.all = (["ride-events", "driver-locations"] as const).flatMap((topic) =>
       Array.from({ length: partitions[topic] }, (_, partition) => newSource({ topic, partition }))
     );
@@ -63,8 +67,8 @@ export class CitySources {
   /** Moves the watermarks to what the sources allow now; says which boundaries that passed. */
   advance(): { rides: Passed | null; all: Passed | null } {
     const before = { rideMs: this.#rideMs, allMs: this.#allMs };
-    this.#rideMs = later(this.#rideMs, minimum(watermarksOf(this.#rides, this.#farMs)));
-    this.#allMs = later(this.#allMs, minimum(watermarksOf(this.all, this.#farMs)));
+    this.#rideMs = later(this.#rideMs, minimum(this.#rides.map(effectiveWatermark)));
+    this.#allMs = later(this.#allMs, minimum(this.all.map(effectiveWatermark)));
     return { rides: passed(before.rideMs, this.#rideMs), all: passed(before.allMs, this.#allMs) };
   }
 

@@ -154,9 +154,7 @@ export class LocationsFold implements Fold {
 
   idle(at: IdleDeclaration, out: Outbox): void {
     const watermarkMs = this.#intake.watermark.ms;
-    const standInMs = watermarkMs === null || at.quietMs === null
-      ? null
-      : watermarkMs + Math.max(0, at.quietMs);
+    const standInMs = this.#intake.watermark.standIn(at.quiet);
     if (standInMs !== null) this.#closeAhead(standInMs);
     this.#writer.declare({ idle: { stand_in_ms: standInMs }, watermark_ms: watermarkMs }, at.nextOffset, out);
   }

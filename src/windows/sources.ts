@@ -60,20 +60,6 @@ export function effectiveWatermark(source: Source): Watermark {
   return source.idle.standInMs ?? source.watermarkMs ?? "absent";
 }
 
-/**
- * The same among others: an idle source whose stand-in is further behind the newest of them than `farMs` is not
- * waited for. A healthy quiet source follows the log's clock and never is [a partition whose only record came from
- * a phone a year slow held every city back for good].
- */
-export function watermarksOf(sources: readonly Source[], farMs: number): Watermark[] {
-  const watermarks = sources.map(effectiveWatermark);
-  const known = watermarks.filter((ms): ms is number => typeof ms === "number" && Number.isFinite(ms));
-  const newest = Math.max(-Infinity, ...known);
-  return watermarks.map((ms, i) =>
-    sources[i]!.idle !== null && typeof ms === "number" && ms < newest - farMs ? "absent" : ms
-  );
-}
-
 /** The same without stand-ins: what the source's own records let pass. */
 export function realWatermark(source: Source): Watermark {
   if (source.ended) return Infinity;
@@ -92,12 +78,13 @@ export function minimum(watermarks: Iterable<Watermark>): number | null {
 }
 
 /** The source that holds the others back; null when none does. */
-export function holder(sources: readonly Source[], farMs: number): Source | null {
+export function holder(sources: readonly Source[]): Source | null {
   let slowest: Source | null = null;
   let slowestMs = Infinity;
-  watermarksOf(sources, farMs).forEach((watermark, i) => {
+  for (const source of sources) {
+    const watermark = effectiveWatermark(source);
     const ms = watermark === "absent" ? Infinity : watermark ?? -Infinity;
-    if (ms < slowestMs) [slowest, slowestMs] = [sources[i]!, ms];
-  });
+    if (ms < slowestMs) [slowest, slowestMs] = [source, ms];
+  }
   return slowest;
 }

@@ -25,6 +25,17 @@ export class PartitionWatermark {
     this.#ms = ms;
   }
 
+  /**
+   * What an idle source lets pass: its watermark, moved on by the time it has been quiet. At least lateness behind the
+   * log's clock [a partition whose only record came from a phone a year slow held every city back for good]. Null
+   * before the first event.
+   */
+  standIn(quiet: { forMs: number; logMs: number } | null): number | null {
+    if (this.#ms === null || quiet === null) return null;
+    const { delayMs, latenessMs } = this.#settings;
+    return Math.max(this.#ms + Math.max(0, quiet.forMs), quiet.logMs - delayMs - latenessMs);
+  }
+
   /** Where the event stands before its record moves the watermark. */
   classify(eventMs: number, recordMs: number): Timeliness {
     if (eventMs > recordMs + this.#settings.skewMs) return "future";

@@ -73,7 +73,7 @@ describe("CitiesFold: closing", () => {
   it("an idle source takes part with its stand-in, until a later register of it", () => {
     const fold = newFold();
     const idle = told({ partition: 1, watermark_ms: minute(1), idle: { stand_in_ms: minute(9) } });
-    foldAll(fold, [...opened, rides(0, 2, 18), idle]);
+    foldAll(fold, [...opened, rides(0, 2, 20), idle]);
     assert.equal(fold.watermarks.rideMs, minute(9));
     foldAll(fold, [rides(1, 2, 2), rides(0, 3, 30)]);
     assert.equal(fold.watermarks.rideMs, minute(9), "it never goes back");

@@ -103,7 +103,7 @@ describe("LocationsFold", () => {
     fold.flush(out);
     out.take();
     for (let i = 0; i < 2; i++) {
-      fold.idle({ nextOffset: 1, quietMs: 60_000 }, out);
+      fold.idle({ nextOffset: 1, quiet: { forMs: 60_000, logMs: 0 } }, out);
       assert.deepEqual(out.take().map(json).map((p) => [p.idle, p.watermark_ms, p.next_offset, p.closings]), [
         [{ stand_in_ms: at(85) }, at(25), 1, [["x", at(60), 1, [1, 0, 0]]]],
       ]);
@@ -112,14 +112,14 @@ describe("LocationsFold", () => {
 
   it("idle: one that never had a record has no stand-in, and no pause turns its clock back", () => {
     const out = new Outbox();
-    newFold().idle({ nextOffset: 0, quietMs: null }, out);
+    newFold().idle({ nextOffset: 0, quiet: null }, out);
     assert.deepEqual(out.take().map(json).map((p) => [p.idle, p.watermark_ms]), [[
       { stand_in_ms: null },
       null,
     ]]);
     const fold = newFold();
     fold.fold(point(0, 55), out);
-    fold.idle({ nextOffset: 1, quietMs: -5_000 }, out);
+    fold.idle({ nextOffset: 1, quiet: { forMs: -5_000, logMs: 0 } }, out);
     assert.deepEqual(json(out.take().at(-1)!).idle, { stand_in_ms: at(25) });
   });
 });

@@ -10,7 +10,6 @@ import {
   report,
   type Source,
   type SourceReport,
-  watermarksOf,
 } from "../../../src/windows/sources.ts";
 
 const sourceAfter = (...reports: SourceReport[]): Source => {
@@ -137,25 +136,6 @@ describe("minimum", () => {
   }
 });
 
-describe("watermarksOf", () => {
-  const quietAt = (standInMs: number) => sourceAfter({ nextOffset: 1, watermarkMs: 0, idle: { standInMs } });
-  const movingAt = (watermarkMs: number) => sourceAfter({ nextOffset: 1, watermarkMs });
-  it("does not wait for an idle source that is further behind the newest than that", () => {
-    assert.deepEqual(watermarksOf([movingAt(1_000), quietAt(399)], 600), [1_000, "absent"]);
-    assert.deepEqual(watermarksOf([quietAt(1_000), quietAt(399)], 600), [1_000, "absent"]);
-  });
-  it("waits for one that is as far behind and no further, and for a moving one however far", () => {
-    assert.deepEqual(watermarksOf([movingAt(1_000), quietAt(400)], 600), [1_000, 400]);
-    assert.deepEqual(watermarksOf([movingAt(1_000), movingAt(1)], 600), [1_000, 1]);
-  });
-  it("takes no measure from a source that has ended", () => {
-    assert.deepEqual(watermarksOf([sourceAfter({ nextOffset: 1, ended: true }), quietAt(1)], 600), [
-      Infinity,
-      1,
-    ]);
-  });
-});
-
 describe("holder", () => {
   const named = (partition: number, ...reports: SourceReport[]) => ({
     ...sourceAfter(...reports),
@@ -166,14 +146,11 @@ describe("holder", () => {
       named(1, { nextOffset: 1, watermarkMs: 5 }),
       named(2, { nextOffset: 1, watermarkMs: 9 }),
     ];
-    assert.equal(holder([fast, slow], 600)?.partition, 1);
-    assert.equal(holder([fast, slow, named(3)], 600)?.partition, 3);
+    assert.equal(holder([fast, slow])?.partition, 1);
+    assert.equal(holder([fast, slow, named(3)])?.partition, 3);
   });
   it("is none when all have ended or take no part", () => {
-    assert.equal(
-      holder([named(1, { nextOffset: 1, ended: true }), named(2, idle(0, null, null))], 600),
-      null,
-    );
-    assert.equal(holder([], 600), null);
+    assert.equal(holder([named(1, { nextOffset: 1, ended: true }), named(2, idle(0, null, null))]), null);
+    assert.equal(holder([]), null);
   });
 });
