@@ -132,7 +132,7 @@ export const ledgerView = z.object({
   ),
   total: z.record(z.string(), z.object(ledgerCounts)),
   missed_after_idle: z.array(
-    z.object({ source: z.string(), city: z.string(), minute: isoUtc, events: whole }),
+    z.object({ source: z.string(), city: z.string(), minute: isoUtc, events: whole, counted: whole }),
   ),
   /** Whether read = counted + duplicates + too_late + dead_lettered holds everywhere: always. */
   balanced: z.boolean(),

@@ -57,8 +57,11 @@ export type FoldStatus = {
 export type Fold = {
   /** Takes the next record of the partition into account. */
   fold(record: LogRecord, out: Outbox): void;
-  /** Puts what changed since the last flush into the outbox. Changes no state that a snapshot holds. */
-  flush(out: Outbox): void;
+  /**
+   * Puts what changed since the last flush into the outbox; false when the outbox is full and there is more. Changes
+   * no state that a snapshot holds.
+   */
+  flush(out: Outbox): boolean;
   /** Declares the source idle at `nextOffset`; after a flush. Stages that are no sources leave it out. */
   idle?(at: IdleDeclaration, out: Outbox): void;
   /** Declares the source ended: a replayed file has no more. After a flush. */

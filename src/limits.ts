@@ -38,6 +38,14 @@ export const limits = {
   /** Ride actors of one partition; the one that came first leaves, counted as inexact. */
   ridesPerPartitionMax: 1_000_000,
   driversPerPartitionMax: 1_000_000,
+  /** Panes (city and minute) one partition holds; an event that needs a further one is a dead letter `cities_exceeded`. */
+  panesPerPartitionMax: 100_000,
+  /** Points of one driver that can still come again in time; further ones are dead letters `driver_points_exceeded`. */
+  driverPointsMax: 2_000,
+  /** Panes listed as missed, per target partition; the first listed leaves the list. */
+  missedPanesMax: 10_000,
+  /** Counts kept of panes that left while their source could still tell more. */
+  leftPanesMax: 100_000,
   /** Consecutive records on which a handler may throw before its partition stops. */
   handlerFailuresMax: 10,
 

@@ -1,8 +1,8 @@
 -- The first group of every city window, computed again from the raw log: what `city_windows` must equal.
 --
 -- 1. Records that became dead letters are left out (those that could not be decoded are not in ride_events at all).
--- 2. Of the copies of an event (same event_id within a ride) the first in partition order is the event.
--- 3. Events that were too late (in late_events with reason 'too_late') are left out.
+-- 2. Events that were too late (in late_events with reason 'too_late') are left out.
+-- 3. Of the copies of an event (same event_id within a ride) that are left, the first in partition order is the event.
 -- 4. An event's city is its own, else the ride's first city seen so far in partition order, else 'unknown'.
 -- 5. Events are summed up per city and minute, and every minute into the windows that contain it.
 --
@@ -15,7 +15,7 @@ WITH
     (
         SELECT log_epoch, topic, partition, offset, ride_id, event_type, timestamp, city AS own_city, user_id, estimated_fare
         FROM ride_events FINAL
-        WHERE (log_epoch, topic, partition, offset) NOT IN refused
+        WHERE (log_epoch, topic, partition, offset) NOT IN refused AND (log_epoch, topic, partition, offset) NOT IN too_late
         ORDER BY log_epoch, topic, partition, offset
         LIMIT 1 BY log_epoch, topic, partition, ride_id, event_id
     ),
@@ -26,7 +26,6 @@ WITH
             argMinIf(own_city, offset, own_city != '') OVER rides AS ride_city,
             multiIf(own_city != '', own_city, ride_city != '', ride_city, 'unknown') AS city
         FROM first_copies
-        WHERE (log_epoch, topic, partition, offset) NOT IN too_late
         WINDOW rides AS
         (
             PARTITION BY log_epoch, topic, partition, ride_id

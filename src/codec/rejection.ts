@@ -12,6 +12,9 @@ export const rejectionCodes = {
   field_invalid: "a field has a value that is not allowed",
   event_time_future: "the event is further ahead of its record's time than WAYMARK_SKEW_MS",
   ride_events_exceeded: "the ride already has limits.rideEventsMax events",
+  driver_points_exceeded:
+    "the driver already has limits.driverPointsMax points that could come again in time",
+  cities_exceeded: "the partition already holds limits.panesPerPartitionMax cities and minutes",
   handler_failed: "the actor's handler threw before it wrote anything",
 } as const;
 

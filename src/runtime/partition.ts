@@ -217,7 +217,7 @@ export class PartitionActor<F extends Fold = Fold> {
   async #flush(): Promise<void> {
     this.#flushedAtMs = this.#options.clock.monotonicMs();
     if (this.#publishFrom !== null && this.nextOffset >= this.#publishFrom) await this.#beginToPublish();
-    if (this.#publishFrom === null) this.fold.flush(this.#outbox);
+    while (this.#publishFrom === null && !this.fold.flush(this.#outbox)) await this.#publish();
     await this.#publish();
     const sinceMs = this.fold.takeSinceMs?.() ?? null;
     if (sinceMs !== null) {
@@ -233,11 +233,11 @@ export class PartitionActor<F extends Fold = Fold> {
 
   /** The warm-up of a cold start is over: what it caused is dropped, what it left is published whole. */
   async #beginToPublish(): Promise<void> {
-    this.fold.flush(this.#outbox);
+    while (!this.fold.flush(this.#outbox)) this.#outbox.take();
     this.#outbox.take();
     this.#publishFrom = null;
     this.fold.markAll();
-    this.fold.flush(this.#outbox);
+    while (!this.fold.flush(this.#outbox)) await this.#publish();
     await this.#publish();
   }
 

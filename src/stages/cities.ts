@@ -10,16 +10,18 @@ import { type AlertMemory, calm } from "../alerts/rules.ts";
 import type { Fold, FoldEntry, FoldStatus, LogRecord, Outbox, Stage } from "../fold.ts";
 import { utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
-import { dayMs, isoTime } from "../time.ts";
+import { limits } from "../limits.ts";
+import { dayMs } from "../time.ts";
 import { Closings, type ClosingsState } from "../windows/closings.ts";
 import { CityPanes, type CityPanesState } from "../windows/merge.ts";
-import { decodePartial, type Partial } from "../windows/partial.ts";
+import { decodePartial, type Partial, type SourceId } from "../windows/partial.ts";
 import { paneMs, paneStart } from "../windows/settings.ts";
-import type { Source } from "../windows/sources.ts";
+import { realWatermark, type Source } from "../windows/sources.ts";
 import { type ClosedBoundary, judgeCity } from "./city_alerts.ts";
 import { CitySources, type CitySourcesState, type Passed } from "./city_sources.ts";
 import { cityWindowOf, type Gauges } from "./city_window.ts";
 import type { StageContext } from "./context.ts";
+import { type Missed, MissedPanes, type MissedPanesState } from "./missed_panes.ts";
 import { field, paneWidth } from "./pane_fields.ts";
 
 /** Updates one flush sends per city: the windows around now. The rest is told when it closes. */
@@ -27,10 +29,13 @@ const updatesPerCityMax = 8;
 /** How long, in event time, closed rides wait for their supply: bounds the panes held for a stuck location source. */
 const supplyWaitMs = dayMs;
 
-type City = { panes: CityPanes; gauges: Map<number, Gauges>; dirty: Set<number>; alert: AlertMemory };
-
-/** A pane that was told of after its windows could no longer be summed: the newest count it was told with. */
-export type Missed = { source: string; city: string; minute: string; events: number };
+type City = {
+  panes: CityPanes;
+  gauges: Map<number, Gauges>;
+  dirty: Set<number>;
+  owed: Set<number>;
+  alert: AlertMemory;
+};
 
 export class CitiesFold implements Fold {
   readonly #context: StageContext;
@@ -39,7 +44,7 @@ export class CitiesFold implements Fold {
   readonly #rideClosings = new Closings();
   readonly #supplyClosings = new Closings();
   #cities = new Map<string, City>();
-  #missed = new Map<string, Missed>();
+  readonly #missed = new MissedPanes();
   #unreadable = 0;
   /** Boundaries up to these are closed over the ride sources, and with supply. */
   #rideClosedMs = -1;
@@ -88,7 +93,9 @@ export class CitiesFold implements Fold {
       const merged = city.panes.apply(paneStartMs, [index, position, offset, values], riders);
       // Told again after its pane has left, by an owner that replays: it was counted, or missed, back then.
       if (merged === "missed" && !this.#sources.hasTold(index, offset)) {
-        this.#miss(partial, name, paneStartMs, values);
+        const counted = city.panes.held(paneStartMs, index)?.[3][field.total_events] ?? null;
+        const events = values[field.total_events] ?? 0;
+        this.#missed.miss(sourceName(partial.source), name, paneStartMs, { events, counted });
       }
       if (merged !== "changed") continue;
       for (
@@ -107,16 +114,6 @@ export class CitiesFold implements Fold {
       closings.say(boundaryMs, name, index, position, values, partial.provisional === true);
     }
     return [...revised.values()].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
-  }
-
-  #miss(partial: Partial, city: string, paneStartMs: number, values: number[]): void {
-    const missed = {
-      source: `${partial.source.topic}/${partial.source.partition}`,
-      city,
-      minute: isoTime(paneStartMs),
-      events: values[field.total_events] ?? 0,
-    };
-    this.#missed.set(`${missed.source} ${missed.minute} ${city}`, missed);
   }
 
   /** Moves the watermarks and closes what they passed, boundary by boundary. */
@@ -190,21 +187,35 @@ export class CitiesFold implements Fold {
     if (!Number.isFinite(belowMs) || belowMs <= this.#droppedBelowMs) return;
     this.#droppedBelowMs = belowMs;
     for (const [name, city] of this.#cities) {
-      city.panes.dropBefore(belowMs);
+      city.panes.dropBefore(belowMs, (at, [source, , , values]) => this.#leave(name, at, source, values));
       for (const end of city.gauges.keys()) if (end - windowMs < belowMs) city.gauges.delete(end);
       const nothing = city.panes.empty && city.gauges.size === 0;
       if (nothing && city.alert.state === "ok") this.#cities.delete(name);
     }
   }
 
-  flush(out: Outbox): void {
+  /** Notes what a pane had of a source that has not passed it by its own records: it may still tell more. */
+  #leave(city: string, paneStartMs: number, index: number, values: number[]): void {
+    const source = this.#sources.all[index]!;
+    const real = realWatermark(source);
+    if (typeof real === "number" && real >= paneStartMs + paneMs + this.#context.windows.latenessMs) return;
+    this.#missed.leave(sourceName(source), city, paneStartMs, values[field.total_events] ?? 0);
+  }
+
+  flush(out: Outbox): boolean {
     for (const [name, city] of this.#sorted()) {
+      if (out.records >= limits.outboxRecordsMax) return false;
+      for (const end of [...city.owed].sort((a, b) => a - b)) {
+        this.#publish(name, end, end <= this.#rideClosedMs ? "final" : "update", out);
+      }
+      city.owed.clear();
       if (city.dirty.size === 0) continue;
       const aroundMs = city.panes.newestPaneMs() + paneMs;
       const ends = [...city.dirty].sort((a, b) => Math.abs(a - aroundMs) - Math.abs(b - aroundMs) || b - a);
       for (const end of ends.slice(0, updatesPerCityMax)) this.#publish(name, end, "update", out);
       city.dirty.clear();
     }
+    return true;
   }
 
   /** Log time of the oldest event told of since this was asked last: a remark for measuring latency. */
@@ -260,6 +271,7 @@ export class CitiesFold implements Fold {
         panes: new CityPanes(paneWidth, this.#context.windows.windowMs),
         gauges: new Map(),
         dirty: new Set(),
+        owed: new Set(),
         alert: calm,
       };
       city.panes.dropBefore(this.#droppedBelowMs);
@@ -275,7 +287,7 @@ export class CitiesFold implements Fold {
   /** A cold start publishes every window it holds once. */
   markAll(): void {
     for (const city of this.#cities.values()) {
-      for (const end of city.panes.ends(-Infinity, Infinity)) city.dirty.add(end);
+      for (const end of city.panes.ends(-Infinity, Infinity)) city.owed.add(end);
     }
   }
 
@@ -286,7 +298,7 @@ export class CitiesFold implements Fold {
     yield ["head", ...closed, this.#supplyFromMs, this.#droppedBelowMs, this.#unreadable];
     yield ["sources", this.#sources.state()];
     yield ["closings", this.#rideClosings.state(), this.#supplyClosings.state()];
-    for (const missed of this.#missed.values()) yield ["missed", missed];
+    yield ["missed", this.#missed.state()];
     for (const [name, city] of this.#cities) {
       yield ["city", name, city.panes.state(), [...city.gauges], city.alert];
     }
@@ -311,11 +323,9 @@ export class CitiesFold implements Fold {
         this.#rideClosings.restore(data[0] as ClosingsState);
         this.#supplyClosings.restore(data[1] as ClosingsState);
         break;
-      case "missed": {
-        const missed = data[0] as Missed;
-        this.#missed.set(`${missed.source} ${missed.minute} ${missed.city}`, missed);
+      case "missed":
+        this.#missed.restore(data[0] as MissedPanesState);
         break;
-      }
       case "city": {
         const [name, panes, gauges, alert] = data as [
           string,
@@ -347,7 +357,7 @@ export class CitiesFold implements Fold {
   }
 
   get missed(): Missed[] {
-    return [...this.#missed.values()];
+    return this.#missed.list();
   }
 
   get unreadable(): number {
@@ -359,6 +369,8 @@ export class CitiesFold implements Fold {
     return { rideMs: this.#sources.rideMs, allMs: this.#sources.allMs };
   }
 }
+
+const sourceName = ({ topic, partition }: SourceId): string => `${topic}/${partition}`;
 
 const finite = (ms: number | null): number | null => ms !== null && Number.isFinite(ms) ? ms : null;
 

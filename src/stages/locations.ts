@@ -7,6 +7,7 @@ import { applyDriver, decideDriver, type Driver, newDriver } from "../../actors/
 import { driverStatuses } from "../../schemas/driver_location.ts";
 import type { DriverLocation, DriverStatus } from "../../schemas/driver_location.ts";
 import { decodeDriverLocation } from "../codec/driver_location.ts";
+import { type Rejection, shown } from "../codec/rejection.ts";
 import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, Stage } from "../fold.ts";
 import { hash64 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
@@ -78,11 +79,40 @@ export class LocationsFold implements Fold {
       refuse(known, "too_late", record);
       this.#intake.late(record, point.timeMs, "too_late", out);
     } else {
+      const full = this.#full(known, point);
+      if (full !== null) {
+        refuse(known, full.code, record);
+        this.#intake.deadLetter(record, full, out);
+        return;
+      }
       const memory = known ?? { driver: newDriver(point.driverId), seen: [], trail: [], refused: null };
       if (!this.#apply(memory, known === undefined, record, point, id, out)) return;
       if (timeliness === "late") this.#intake.late(record, point.timeMs, "late", out);
     }
     this.#advance(point, record);
+  }
+
+  /** What the point cannot be applied for: a bound that keeps one producer from taking all the memory. */
+  #full(known: DriverMemory | undefined, point: DriverLocation): Rejection | null {
+    if (known !== undefined && known.seen.length >= 2 * limits.driverPointsMax) {
+      this.#forget(known);
+      if (known.seen.length >= 2 * limits.driverPointsMax) {
+        const message =
+          `driver_id ${point.driverId} has ${limits.driverPointsMax} points that could come again; allowed: no more`;
+        return { code: "driver_points_exceeded", field: "driver_id", message };
+      }
+    }
+    if (this.#supply.size < limits.panesPerPartitionMax) return null;
+    const message = `city is ${
+      shown(point.city)
+    }; the partition holds ${this.#supply.size} cities and minutes already; allowed: no more`;
+    return { code: "cities_exceeded", field: "city", message };
+  }
+
+  /** Lets go of the ids of points that would be too late if they came again. */
+  #forget(memory: DriverMemory): void {
+    const { seen } = memory;
+    memory.seen = seen.filter((_, i) => this.#intake.watermark.accepts(seen[i - i % 2]!));
   }
 
   #apply(
@@ -118,9 +148,7 @@ export class LocationsFold implements Fold {
   #note(memory: DriverMemory, record: LogRecord, point: DriverLocation, id: number): void {
     const { seen, trail } = memory;
     seen.push(point.timeMs, id);
-    if (seen.length >= 64 && seen.length % 32 === 0) {
-      memory.seen = seen.filter((_, i) => this.#intake.watermark.accepts(seen[i - i % 2]!));
-    }
+    if (seen.length >= 64 && seen.length % 32 === 0) this.#forget(memory);
     const status = point.status === null ? -1 : driverStatuses.indexOf(point.status);
     trail.push(point.timeMs, record.timestampMs, record.offset, point.lat, point.lng, status);
     if (trail.length > limits.driverTrailMax * trailStride) trail.splice(0, trailStride);
@@ -148,8 +176,9 @@ export class LocationsFold implements Fold {
     if (passed.length > 0) this.#drivers.evictDue(this.#intake.watermark.ms!);
   }
 
-  flush(out: Outbox): void {
+  flush(out: Outbox): boolean {
     this.#writer.flush([], this.#nextOffset, this.#intake.watermark.ms, out);
+    return true;
   }
 
   idle(at: IdleDeclaration, out: Outbox): void {

@@ -15,6 +15,7 @@ import {
 } from "../../actors/ride.ts";
 import { type RideEvent, type RideEventType, rideEventTypes } from "../../schemas/ride_event.ts";
 import { decodeRideEvent } from "../codec/ride_event.ts";
+import { type Rejection, shown } from "../codec/rejection.ts";
 import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, Stage } from "../fold.ts";
 import { hash64, utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
@@ -100,16 +101,32 @@ export class RidesFold implements Fold {
     } else if (timeliness === "too_late") {
       refuse(known, "too_late", record);
       this.#intake.late(record, event.timeMs, "too_late", out);
-    } else if (known !== undefined && known.seen.length >= limits.rideEventsMax * seenStride) {
-      refuse(known, "ride_events_exceeded", record);
-      const message = `ride_id ${event.rideId} has ${limits.rideEventsMax} events already; allowed: no more`;
-      this.#intake.deadLetter(record, { code: "ride_events_exceeded", field: "ride_id", message }, out);
     } else {
+      const full = this.#full(known, event);
+      if (full !== null) {
+        refuse(known, full.code, record);
+        this.#intake.deadLetter(record, full, out);
+        return;
+      }
       const memory = known ?? { ride: newRide(event.rideId), seen: [], refused: null };
       if (!this.#apply(memory, known === undefined, record, event, id, out)) return;
       if (timeliness === "late") this.#intake.late(record, event.timeMs, "late", out);
     }
     this.#advance(event, record);
+  }
+
+  /** What the event cannot be applied for: a bound that keeps one producer from taking all the memory. */
+  #full(known: RideMemory | undefined, event: RideEvent): Rejection | null {
+    if (known !== undefined && known.seen.length >= limits.rideEventsMax * seenStride) {
+      const message = `ride_id ${event.rideId} has ${limits.rideEventsMax} events already; allowed: no more`;
+      return { code: "ride_events_exceeded", field: "ride_id", message };
+    }
+    const city = event.city ?? known?.ride.city ?? "unknown";
+    if (this.#panes.size < limits.panesPerPartitionMax || this.#panes.has(city, event.timeMs)) return null;
+    const message = `city is ${
+      shown(city)
+    }; the partition holds ${this.#panes.size} cities and minutes already; allowed: no more`;
+    return { code: "cities_exceeded", field: "city", message };
   }
 
   /** Decides first and writes then: a throw in between costs the record only. */
@@ -220,8 +237,9 @@ export class RidesFold implements Fold {
     }
   }
 
-  flush(out: Outbox): void {
+  flush(out: Outbox): boolean {
     this.#writer.flush(this.#panes.takeChanged(), this.#nextOffset, this.#intake.watermark.ms, out);
+    return true;
   }
 
   idle(at: IdleDeclaration, out: Outbox): void {

@@ -81,6 +81,7 @@ export type BoundaryGaugeState = [boundaryMs: number, cities: [city: string, val
 export class BoundaryGauge {
   readonly #width: number;
   #boundaries = new Map<number, Map<string, number[]>>();
+  #size = 0;
 
   constructor(width: number) {
     this.#width = width;
@@ -90,8 +91,16 @@ export class BoundaryGauge {
     let cities = this.#boundaries.get(boundaryMs);
     if (cities === undefined) this.#boundaries.set(boundaryMs, cities = new Map());
     let values = cities.get(city);
-    if (values === undefined) cities.set(city, values = new Array<number>(this.#width).fill(0));
+    if (values === undefined) {
+      cities.set(city, values = new Array<number>(this.#width).fill(0));
+      this.#size++;
+    }
     values[field]! += by;
+  }
+
+  /** Entries held: boundaries times cities. */
+  get size(): number {
+    return this.#size;
   }
 
   /** The cities with something other than zero at the boundary. */
@@ -102,7 +111,11 @@ export class BoundaryGauge {
   /** Closes the boundary: the same as `peek`, and everything up to it is forgotten. */
   close(boundaryMs: number): [city: string, values: number[]][] {
     const cities = this.peek(boundaryMs);
-    for (const held of this.#boundaries.keys()) if (held <= boundaryMs) this.#boundaries.delete(held);
+    for (const [held, { size }] of this.#boundaries) {
+      if (held > boundaryMs) continue;
+      this.#boundaries.delete(held);
+      this.#size -= size;
+    }
     return cities;
   }
 
@@ -112,5 +125,6 @@ export class BoundaryGauge {
 
   restore(state: BoundaryGaugeState): void {
     this.#boundaries = new Map(state.map(([boundaryMs, cities]) => [boundaryMs, new Map(cities)]));
+    this.#size = state.reduce((sum, [, cities]) => sum + cities.length, 0);
   }
 }

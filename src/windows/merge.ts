@@ -117,10 +117,20 @@ export class CityPanes {
     return Math.max(-Infinity, ...this.#panes.keys());
   }
 
-  dropBefore(paneStartMs: number): void {
+  /** What a source has in a pane that is held. */
+  held(paneStartMs: number, source: number): SourceRegister | undefined {
+    return this.#panes.get(paneStartMs)?.registers.get(source);
+  }
+
+  /** Lets panes go; `leaves` is told of each register that goes with them. */
+  dropBefore(paneStartMs: number, leaves?: (paneStartMs: number, register: SourceRegister) => void): void {
     if (paneStartMs <= this.#droppedBelowMs) return;
     this.#droppedBelowMs = paneStartMs;
-    for (const at of this.#panes.keys()) if (at < paneStartMs) this.#panes.delete(at);
+    for (const [at, { registers }] of this.#panes) {
+      if (at >= paneStartMs) continue;
+      if (leaves !== undefined) { for (const register of registers.values()) leaves(at, register); }
+      this.#panes.delete(at);
+    }
     this.#riders.dropBefore(paneStartMs);
   }
 

@@ -30,10 +30,20 @@ type Pane = {
 export class PaneTable {
   readonly #width: number;
   #cities = new Map<string, Map<number, Pane>>();
+  #size = 0;
   #changed: { city: string; paneStartMs: number; pane: Pane }[] = [];
 
   constructor(width: number) {
     this.#width = width;
+  }
+
+  /** Panes held: cities times minutes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  has(city: string, atMs: number): boolean {
+    return this.#cities.get(city)?.has(paneStart(atMs)) === true;
   }
 
   /** The changed registers waiting to be published. */
@@ -106,7 +116,7 @@ export class PaneTable {
 
   dropBefore(paneStartMs: number): void {
     for (const [city, panes] of this.#cities) {
-      for (const at of panes.keys()) if (at < paneStartMs) panes.delete(at);
+      for (const at of panes.keys()) if (at < paneStartMs && panes.delete(at)) this.#size--;
       if (panes.size === 0) this.#cities.delete(city);
     }
   }
@@ -125,6 +135,7 @@ export class PaneTable {
     const riders = new Table64();
     const pairs = unpackHashes(entry.riders);
     for (let i = 0; i < pairs.length; i += 2) riders.add(pairs[i]!, pairs[i + 1]!);
+    this.#size++;
     const { position, offset, values } = entry;
     this.#panesOf(entry.city).set(entry.paneStartMs, {
       position,
@@ -150,6 +161,7 @@ export class PaneTable {
       const values = new Array<number>(this.#width).fill(0);
       pane = { position: 0, offset: -1, values, riders: new Table64(), newRiders: [], changed: false };
       panes.set(paneStartMs, pane);
+      this.#size++;
     }
     if (pane.offset !== offset) {
       pane.position++;

@@ -51,6 +51,7 @@ export const importTable: Readonly<Record<string, Row>> = {
       "src/log/port.ts",
       "src/log/topics.ts",
       "src/log/partitioner.ts",
+      "src/log/append_waiters.ts",
       "src/log/assignment.ts",
       "src/log/refusals.ts",
     ],

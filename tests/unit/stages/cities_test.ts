@@ -144,7 +144,7 @@ describe("CitiesFold: panes that left", () => {
     const later = told({ next_offset: 4, panes: [pane(5, 3, 3)], watermark_ms: minute(40) });
     assert.deepEqual(foldAll(fold, [late, later]), []);
     assert.deepEqual(fold.missed, [
-      { source: "ride-events/0", city: "x", minute: "2026-01-15T18:05:00.000Z", events: 3 },
+      { source: "ride-events/0", city: "x", minute: "2026-01-15T18:05:00.000Z", events: 3, counted: 0 },
     ]);
   });
 
