@@ -9,10 +9,18 @@ import { messageOf, WaymarkError } from "./errors.ts";
 import { type Command, helpOf, parse } from "./commands/command.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { replayCommand } from "./commands/replay.ts";
+import { servicesCommand } from "./commands/services.ts";
 import { demoCommand, startCommand } from "./commands/start.ts";
 import { trafficCommand } from "./commands/traffic.ts";
 
-const commands: Command[] = [startCommand, demoCommand, replayCommand, trafficCommand, migrateCommand];
+const commands: Command[] = [
+  startCommand,
+  demoCommand,
+  replayCommand,
+  trafficCommand,
+  migrateCommand,
+  servicesCommand,
+];
 
 export async function main(args: string[]): Promise<number> {
   const [name, ...rest] = args;

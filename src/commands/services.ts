@@ -1,0 +1,158 @@
+/**
+ * `waymark services`: a real Kafka and a real Redis on free loopback ports, in the background, without containers.
+ *
+ *   start ──► java, redis-server (ids in services.json) ──► wait until both answer ──► the variables to export
+ *   --stop ──► end what services.json names, remove the folder
+ *
+ * One set per folder. Nothing of it is meant to keep data: the folder is gone after `--stop`.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { configFromEnvironment } from "./environment.ts";
+import { WaymarkError } from "../errors.ts";
+import { kafkaAnswers } from "../log/kafka/nodes.ts";
+import { minuteMs, systemClock } from "../time.ts";
+import { type Command, type Given, wholeNumber } from "./command.ts";
+import { kafkaVersion, startKafka } from "./services/kafka_brokers.ts";
+import { end, isRunning, type Launched } from "./services/launched.ts";
+import { redisAnswers, startRedis } from "./services/redis_server.ts";
+
+export type Services = {
+  folder: string;
+  processes: Launched[];
+  /** What a process needs in its environment to use them. */
+  variables: { KAFKA_BROKERS: string; REDIS_URL: string };
+  /** The same brokers behind SASL, for tests of it. */
+  saslBrokers: string;
+};
+
+export type ServicesOptions = {
+  /** Data, logs and process ids; removed by stopServices. */
+  folder: string;
+  /** 1 or 3. */
+  brokers?: number;
+  /** Where the jars of Kafka are kept. */
+  jars?: string;
+};
+
+export const jarsFolder = () => join(homedir(), ".cache", "waymark", `kafka-${kafkaVersion}`);
+
+const readyMs = minuteMs;
+const stateOf = (folder: string) => join(folder, "services.json");
+
+/** Starts both and waits until they answer. Throws `usage`, naming what is missing and how to install it. */
+export async function startServices(
+  { folder: given, brokers = 1, jars = jarsFolder() }: ServicesOptions,
+): Promise<Services> {
+  const folder = resolve(given);
+  if (await findServices(folder) !== null) {
+    throw new WaymarkError("usage", `services: ${folder} has some running; end them first with --stop`);
+  }
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const redis = await startRedis(folder);
+  const services: Services = {
+    folder,
+    processes: [redis.process],
+    variables: { KAFKA_BROKERS: "", REDIS_URL: redis.url },
+    saslBrokers: "",
+  };
+  try {
+    const kafka = await startKafka({ folder, jars, brokers });
+    services.processes.push(...kafka.processes);
+    services.variables.KAFKA_BROKERS = kafka.brokers;
+    services.saslBrokers = kafka.saslBrokers;
+    await writeFile(stateOf(folder), JSON.stringify(services, null, 2));
+    await untilReady(services, { redisPort: redis.port, brokers });
+    return services;
+  } catch (error) {
+    await end(services.processes);
+    throw error;
+  }
+}
+
+async function untilReady(
+  { processes, variables, folder }: Services,
+  { redisPort, brokers }: { redisPort: number; brokers: number },
+): Promise<void> {
+  const untilMs = systemClock.monotonicMs() + readyMs;
+  const addresses = variables.KAFKA_BROKERS.split(",");
+  while (!(await redisAnswers(redisPort) && await kafkaAnswers(addresses, brokers))) {
+    const gone = processes.find((p) => !isRunning(p));
+    if (gone !== undefined || systemClock.monotonicMs() > untilMs) {
+      const what = gone === undefined ? `not ready after ${readyMs} ms` : `${gone.name} ended`;
+      throw new WaymarkError("usage", `services: ${what}; see the logs in ${folder}`);
+    }
+    await systemClock.sleep(200);
+  }
+}
+
+/** What runs out of a folder, or null. */
+export async function findServices(folder: string): Promise<Services | null> {
+  const state = stateOf(resolve(folder));
+  if (!existsSync(state)) return null;
+  const services = JSON.parse(await readFile(state, "utf8")) as Services;
+  return services.processes.some(isRunning) ? services : null;
+}
+
+/** Ends what runs out of the folder and removes it. */
+export async function stopServices(folder: string): Promise<void> {
+  await end((await findServices(folder))?.processes ?? []);
+  await rm(resolve(folder), { recursive: true, force: true });
+}
+
+export const servicesCommand: Command = {
+  name: "services",
+  operands: "",
+  summary: "A real Kafka and Redis on loopback, in the background, for tests and for trying.",
+  options: {
+    brokers: { type: "string", value: "N", help: "brokers of the Kafka cluster, 1 to 3 (1)" },
+    folder: {
+      type: "string",
+      value: "DIR",
+      help: "data, logs, process ids (services in the data directory)",
+    },
+    jars: {
+      type: "string",
+      value: "DIR",
+      help: "jars of Kafka, fetched once (a folder in ~/.cache/waymark)",
+    },
+    stop: { type: "boolean", help: "ends them and removes the folder" },
+    status: { type: "boolean", help: "says what runs; exit code 1 when nothing does" },
+    help: { type: "boolean", help: "this text" },
+  },
+  more: () => "Needs java (17 or later), mvn for the first start, and redis-server.",
+  run: services,
+};
+
+async function services(given: Given): Promise<number> {
+  const folder = given.text("folder") ?? join(configFromEnvironment().WAYMARK_DATA_DIR, "services");
+  if (given.flag("stop")) {
+    await stopServices(folder);
+    console.log(`nothing runs out of ${folder} any more`);
+    return 0;
+  }
+  if (given.flag("status")) return await status(folder);
+  const brokers = wholeNumber(given, "brokers", { fallback: 1, min: 1, max: 3 });
+  const started = await startServices({ folder, brokers, jars: given.text("jars") ?? jarsFolder() });
+  console.log(exportsOf(started));
+  return 0;
+}
+
+async function status(folder: string): Promise<number> {
+  const services = await findServices(folder);
+  if (services === null) {
+    console.log(`nothing runs out of ${folder}`);
+    return 1;
+  }
+  for (const launched of services.processes) {
+    console.log(`# ${launched.name}: ${isRunning(launched) ? `process ${launched.pid}` : "ended"}`);
+  }
+  console.log(exportsOf(services));
+  return 0;
+}
+
+const exportsOf = ({ variables }: Services) =>
+  Object.entries(variables).map(([name, value]) => `export ${name}=${value}`).join("\n");

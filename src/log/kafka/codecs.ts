@@ -1,0 +1,103 @@
+/**
+ * Compression of record batches: kafkajs knows gzip and none; lz4, zstd and snappy are added to its table.
+ *
+ * lz4 runs off the event loop, zstd in the runtime. Snappy is only read: as the Java client frames it (xerial: a
+ * header, then length-prefixed blocks) and bare, as librdkafka writes it.
+ */
+import { Buffer } from "node:buffer";
+import { gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import kafkajs from "kafkajs";
+import { compressFrame, decompressFrame } from "lz4-napi";
+import { WaymarkError } from "../../errors.ts";
+
+type Encoded = { buffer: Buffer };
+
+const { CompressionCodecs, CompressionTypes } = kafkajs;
+
+export const compressionCodes = { none: 0, gzip: 1, lz4: 3 } as const;
+
+CompressionCodecs[CompressionTypes.LZ4] = () => ({
+  compress: ({ buffer }: Encoded) => compressFrame(buffer),
+  decompress: (bytes: Buffer) => decompressFrame(bytes),
+});
+CompressionCodecs[CompressionTypes.ZSTD] = () => ({
+  compress: async ({ buffer }: Encoded) => zstdCompressSync(buffer),
+  decompress: async (bytes: Buffer) => zstdDecompressSync(bytes),
+});
+CompressionCodecs[CompressionTypes.Snappy] = () => ({
+  compress: () => Promise.reject(new WaymarkError("config_invalid", "snappy is read but not written")),
+  decompress: async (bytes: Buffer) => fromSnappy(bytes),
+});
+
+/** What is written: none, gzip or lz4. */
+export async function compressed(plain: Buffer, compression: number): Promise<Buffer> {
+  if (compression === compressionCodes.none) return plain;
+  return compression === compressionCodes.lz4 ? await compressFrame(plain) : gzipSync(plain);
+}
+
+const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
+/** The magic, a version and the version that can read it. */
+const xerialHeaderBytes = 16;
+/** Of one decompressed batch: more is not a batch that a broker would have taken. */
+const plainBytesMax = 256 * 1024 * 1024;
+
+export function fromSnappy(bytes: Buffer): Buffer {
+  if (!bytes.subarray(0, xerialMagic.length).equals(xerialMagic)) return fromSnappyBlock(bytes);
+  const blocks: Buffer[] = [];
+  for (let at = xerialHeaderBytes; at < bytes.length;) {
+    const size = bytes.readUInt32BE(at);
+    blocks.push(fromSnappyBlock(bytes.subarray(at + 4, at + 4 + size)));
+    at += 4 + size;
+  }
+  return Buffer.concat(blocks);
+}
+
+/** https://github.com/google/snappy/blob/main/format_description.txt */
+function fromSnappyBlock(bytes: Buffer): Buffer {
+  let at = 0;
+  const little = (width: number) => {
+    if (width === 0) return 0;
+    const value = bytes.readUIntLE(at, width);
+    at += width;
+    return value;
+  };
+  const plainBytes = varint();
+  if (plainBytes > plainBytesMax) throw malformed();
+  const plain = Buffer.alloc(plainBytes);
+  let written = 0;
+  while (at < bytes.length) {
+    const tag = bytes[at++]!;
+    const upper = tag >> 2;
+    if ((tag & 3) === 0) literal(upper < 60 ? upper + 1 : little(upper - 59) + 1);
+    else if ((tag & 3) === 1) copy((upper & 7) + 4, (tag >> 5) << 8 | little(1));
+    else copy(upper + 1, little((tag & 3) === 2 ? 2 : 4));
+  }
+  if (written !== plainBytes) throw malformed();
+  return plain;
+
+  function varint(): number {
+    for (let value = 0, shift = 0; shift < 35; shift += 7) {
+      const byte = little(1);
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw malformed();
+  }
+
+  function literal(count: number): void {
+    if (at + count > bytes.length || written + count > plainBytes) throw malformed();
+    bytes.copy(plain, written, at, at + count);
+    at += count;
+    written += count;
+  }
+
+  /** Byte by byte where the source runs into what is being written: that is how repetition is told. */
+  function copy(count: number, back: number): void {
+    if (back === 0 || back > written || written + count > plainBytes) throw malformed();
+    if (back >= count) plain.copy(plain, written, written - back, written - back + count);
+    else for (let i = 0; i < count; i++) plain[written + i] = plain[written + i - back]!;
+    written += count;
+  }
+}
+
+const malformed = () => new WaymarkError("log_unavailable", "a record batch's snappy bytes are malformed");

@@ -1,0 +1,213 @@
+/**
+ * The log on Kafka: the same port as the embedded one, shared by any number of processes.
+ *
+ *   library.ts   what is taken from kafkajs                  nodes.ts        connections, leaders, coordinators
+ *   producer.ts  append, by way of batch_encoder.ts          fetch.ts        one fetch, taken apart
+ *   offsets.ts   bounds, offsetAt, committed                 topic_table.ts  topics made and verified
+ *   join: group_member.ts ─► membership_loop.ts (rebalance.ts) and partition_reader.ts, fed by fetcher.ts
+ *
+ * Offsets and positions are ours alone; the group's committed offsets are stored when asked and never read to decide
+ * where to begin. Nothing ever jumps: an offset that the log does not have is refused.
+ */
+import { WaymarkError } from "../../errors.ts";
+import { appendWatch } from "./append_watch.ts";
+import { compressionCodes } from "./codecs.ts";
+import { code, type Patience, patiently, refuse } from "./failures.ts";
+import { fetchFrom, recordedAtHeader } from "./fetch.ts";
+import { type GroupMember, joinGroup } from "./group_member.ts";
+import { logClock } from "./log_clock.ts";
+import { kafkaNodes } from "./nodes.ts";
+import { boundsOf, committedOf, endsOf, offsetAt } from "./offsets.ts";
+import { type KafkaLogOptions, timingDefaults } from "./options.ts";
+import { kafkaProducer } from "./producer.ts";
+import { topicTable } from "./topic_table.ts";
+import { eventLoopTurns } from "./turns.ts";
+import type { JoinOptions, Log, LogRecord, NewRecord, TopicPartition } from "../port.ts";
+import { belowStart, logClosed, topicMissing } from "../refusals.ts";
+
+export type { KafkaLogOptions, KafkaSecurity, KafkaTiming } from "./options.ts";
+export { contractTopicSettings } from "./topic_settings.ts";
+
+/** Bytes of one group-less read. A broker goes beyond them to hand out one whole record batch. */
+const readBytesMax = 1024 * 1024;
+
+/** Connects to the cluster. Throws log_unavailable when no broker answers, or refuses the given identity. */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
+  const { clock } = options;
+  const timing = { ...timingDefaults, ...options.timing };
+  const over = new AbortController();
+  const patience: Patience = { clock, patienceMs: timing.patienceMs, signal: over.signal };
+  const connection = {
+    brokers: options.brokers,
+    clientId: options.clientId ?? "waymark",
+    security: options.security ?? {},
+    connectMs: timing.connectMs,
+    requestMs: timing.requestMs,
+  };
+  const nodes = kafkaNodes(connection);
+  const time = logClock(clock);
+  const turn = eventLoopTurns();
+  const members = new Set<GroupMember>();
+  const topics = topicTable({
+    nodes,
+    replicationFactor: options.replicationFactor,
+    settingsOf: options.topicSettings ?? (() => ({})),
+  });
+  const appends = appendWatch({
+    clock,
+    pollMs: timing.appendedPollMs,
+    ends: async (topic) => endsOf(nodes, topic, await partitionsOf(topic)),
+  });
+  const producer = kafkaProducer({
+    ...patience,
+    nodes,
+    compression: compressionCodes[options.compression ?? "lz4"],
+    prepare,
+    recordedAtHeader,
+    nowMs: time.nowMs,
+    acknowledged: time.acknowledged,
+    appended: appends.wake,
+  });
+
+  function attempt<T>(action: string, work: () => Promise<T>): Promise<T> {
+    if (over.signal.aborted) return Promise.reject(logClosed());
+    return patiently(action, patience, work);
+  }
+
+  function prepare(records: readonly NewRecord[]): Promise<Set<string>> {
+    const stating = new Set(records.filter((r) => r.timestampMs !== undefined).map((r) => r.topic));
+    return attempt("cannot look up the topics of an append", async () => {
+      for (const tp of distinct(records)) await topics.refuseMissing(tp);
+      for (const topic of stating) if (!await topics.stampedByBroker(topic)) stating.delete(topic);
+      return stating;
+    });
+  }
+
+  async function partitionsOf(topic: string): Promise<number[]> {
+    const count = await topics.partitions(topic);
+    if (count === null) throw topicMissing(topic);
+    return Array.from({ length: count }, (_, partition) => partition);
+  }
+
+  const boundsOfOne = (tp: TopicPartition) =>
+    attempt(`cannot look up the bounds of ${tp.topic}`, async () => {
+      return (await boundsOf(nodes, tp.topic, [tp.partition]))[0]!;
+    });
+
+  async function readOnce(tp: TopicPartition, offset: number, recordsMax: number): Promise<LogRecord[]> {
+    await topics.refuseMissing(tp);
+    const leader = await nodes.leaderOf(tp);
+    const bounds = { waitMs: 0, bytesMax: readBytesMax, partitionBytesMax: readBytesMax };
+    for (let from = offset;;) {
+      const [fetched] = await nodes.using(
+        leader,
+        (broker) => fetchFrom(broker, [{ ...tp, offset: from }], bounds),
+      );
+      if (fetched === undefined || fetched.errorCode !== code.none) {
+        nodes.forgetLeaders(tp.topic);
+        if (fetched?.errorCode === code.offsetOutOfRange) return await outOfRange(tp, offset);
+        refuse(fetched?.errorCode ?? code.unknownTopicOrPartition);
+      }
+      const { records, nextOffset, end, failure } = fetched!;
+      if (failure !== null) throw failure;
+      appends.saw(tp, end);
+      if (records.length > 0) return records.slice(0, recordsMax);
+      if (nextOffset <= from || nextOffset >= end) return [];
+      from = nextOffset; // nothing was left of a record batch
+    }
+  }
+
+  async function outOfRange(tp: TopicPartition, offset: number): Promise<LogRecord[]> {
+    const { start } = await boundsOfOne(tp);
+    if (offset < start) throw belowStart(tp, offset, start);
+    return [];
+  }
+
+  async function join(join: JoinOptions): Promise<GroupMember> {
+    for (const topic of join.topics) await attempt(`cannot join ${join.group}`, () => partitionsOf(topic));
+    const member = await joinGroup({
+      ...patience,
+      join,
+      nodes: kafkaNodes(connection),
+      shared: nodes,
+      timing,
+      address: options.address ?? null,
+      onTrouble: options.onTrouble ?? (() => {}),
+      logClockMs: time.nowMs,
+      bounds: boundsOfOne,
+      async partitions(names) {
+        const all: TopicPartition[] = [];
+        for (const topic of names) {
+          for (const partition of await partitionsOf(topic)) all.push({ topic, partition });
+        }
+        return all;
+      },
+      turn,
+      left: (left) => void members.delete(left),
+    });
+    members.add(member);
+    return member;
+  }
+
+  try {
+    await patiently("cannot reach Kafka", { ...patience, patienceMs: timing.connectMs }, nodes.brokerCount);
+  } catch (error) {
+    await nodes.close();
+    throw error;
+  }
+
+  return {
+    async ensureTopics(specs) {
+      for (const spec of specs) {
+        await attempt(`cannot make topic ${spec.topic}`, () => topics.ensure(spec));
+      }
+    },
+    partitionCount: (topic) => attempt(`cannot look up topic ${topic}`, () => topics.partitions(topic)),
+    async append(records) {
+      if (over.signal.aborted) throw logClosed();
+      try {
+        await producer.append(records);
+      } catch (error) {
+        // A topic may have been made anew with other partitions.
+        topics.forget();
+        throw error;
+      }
+    },
+    bounds: (topic) =>
+      attempt(`cannot look up the bounds of ${topic}`, async () => {
+        return await boundsOf(nodes, topic, await partitionsOf(topic));
+      }),
+    read: (tp, offset, maxRecords) =>
+      attempt(`cannot read ${tp.topic}/${tp.partition}`, () => readOnce(tp, offset, maxRecords)),
+    offsetAt: (tp, timeMs) =>
+      attempt(`cannot find ${timeMs} in ${tp.topic}/${tp.partition}`, () => offsetAt(nodes, tp, timeMs)),
+    async join(options) {
+      if (over.signal.aborted) throw logClosed();
+      return await join(options);
+    },
+    committed: (group, topic) =>
+      attempt(`cannot look up what ${group} committed`, async () => {
+        const partitions = (await partitionsOf(topic)).length;
+        return await committedOf(nodes, group, { topic, partitions });
+      }),
+    clockMs: time.nowMs,
+    appended: (topic, signal) => appends.wait(topic, signal),
+    async close() {
+      if (over.signal.aborted) return;
+      over.abort(new WaymarkError("log_unavailable", "the log is closed"));
+      producer.close();
+      appends.close();
+      await Promise.all([...members].map((member) => member.close()));
+      await nodes.close();
+    },
+  };
+}
+
+function distinct(records: readonly TopicPartition[]): TopicPartition[] {
+  const found = new Map<string, TopicPartition>();
+  for (const { topic, partition } of records) {
+    const name = `${topic}/${partition}`;
+    if (!found.has(name)) found.set(name, { topic, partition });
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,216 @@
+/**
+ * One partition at one member of a Kafka group: assigned → batch | empty … → revoked, or lost, or failed.
+ *
+ * What src/log/partition_reader.ts is for logs that can be read at once, this is for one that has to be asked: records
+ * arrive ahead of the handlers, up to a bound, and wait here.
+ *
+ *   wanted() ─► fetch ─► arrived(…) ─► waiting records ─► batch        nothing at the log end ─► empty
+ *
+ * The invariant: callbacks never overlap, and none is begun after `revoked` was, or `lost`, or `failed`; whether the
+ * partition is still ours is looked at right before each, since records of a partition that has gone may be waiting.
+ * Positions are kept here and nowhere else, so a rebalance or a reconnection cannot move them, and an offset that the
+ * log does not have is refused, never replaced by the newest.
+ */
+import { WaymarkError } from "../../errors.ts";
+import type { Clock } from "../../time.ts";
+import type { GroupHandlers, LogBounds, LogRecord, TopicPartition } from "../port.ts";
+import { belowStart, beyondEnd } from "../refusals.ts";
+import type { Fetched } from "./fetch.ts";
+
+/** Between two `empty` callbacks, however often the fetches of a busy member come back. */
+const emptyPauseMs = 50;
+const boundsRetryMs = 1_000;
+
+export type KafkaReader = {
+  tp: TopicPartition;
+  /** Resolves when the partition may go to somebody else. */
+  released: Promise<void>;
+  owns(): boolean;
+  /** Where the next fetch begins; null while nothing is to be fetched. */
+  wanted(): number | null;
+  /** Whether records wait or are being handled. */
+  isBusy(): boolean;
+  /** A fetch that was sent at `sentAtMs` by the log's clock, from the offset that was wanted then. */
+  arrived(fetched: Fetched, sentAtMs: number): void;
+  /** The broker does not have the offset that was wanted. */
+  outOfRange(): Promise<void>;
+  /** What arrived cannot be decoded: the partition stops. */
+  fail(error: unknown): void;
+  pause(): void;
+  resume(): void;
+  /** Finishes the callback that is running, then calls `revoked`. */
+  release(): void;
+  /** Calls `lost`, even while another callback is running. */
+  lose(): void;
+};
+
+export type KafkaReaderOptions = {
+  tp: TopicPartition;
+  handlers: GroupHandlers;
+  batchRecordsMax: number;
+  clock: Clock;
+  bounds(tp: TopicPartition): Promise<LogBounds>;
+  /** Something is wanted again. */
+  wake(): void;
+  /** Resolves when it is this reader's turn to hold the event loop for a batch. */
+  turn(): Promise<void>;
+};
+
+type Phase = "starting" | "reading" | "releasing" | "failed" | "released" | "lost";
+
+export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
+  const { tp, handlers, batchRecordsMax, clock } = options;
+  const at = {
+    phase: "starting" as Phase,
+    paused: false,
+    handling: false,
+    /** The next offset to be fetched. */
+    offset: 0,
+    end: 0,
+    rouse() {},
+  };
+  let waiting: LogRecord[] = [];
+  let empty: { end: number; sentAtMs: number } | null = null;
+  let emptyAtMs = -Infinity;
+  const released = Promise.withResolvers<void>();
+  const reading = () => at.phase === "reading";
+  const releasing = () => at.phase === "releasing";
+
+  async function run(): Promise<void> {
+    // The owner is entered as such before its first callback, which may commit.
+    await Promise.resolve();
+    if (releasing()) return finish("released");
+    if (at.phase !== "starting") return;
+    try {
+      const from = await handlers.assigned({ ...tp });
+      if (at.phase === "starting") await begin(from);
+      while (reading()) await step();
+      if (releasing()) await handlers.revoked({ ...tp });
+      if (releasing()) finish("released");
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  async function begin(from: number): Promise<void> {
+    const bounds = await boundsWhile(() => at.phase === "starting");
+    if (at.phase !== "starting" || bounds === null) return;
+    refuseOutside(from, bounds);
+    at.offset = from;
+    at.phase = "reading";
+    options.wake();
+  }
+
+  /** However long the brokers are away; null when it no longer matters. */
+  async function boundsWhile(needed: () => boolean): Promise<LogBounds | null> {
+    while (needed()) {
+      try {
+        return await options.bounds(tp);
+      } catch (error) {
+        if (!(error instanceof WaymarkError && error.kind === "retryable")) throw error;
+        await clock.sleep(boundsRetryMs);
+      }
+    }
+    return null;
+  }
+
+  function refuseOutside(offset: number, { start, end }: LogBounds): void {
+    if (offset < start) throw belowStart(tp, offset, start);
+    if (offset > end) throw beyondEnd(tp, offset, end);
+  }
+
+  async function step(): Promise<void> {
+    if (at.paused || (waiting.length === 0 && empty === null)) {
+      return await new Promise<void>((resolve) => at.rouse = resolve);
+    }
+    if (waiting.length > 0) await options.turn();
+    if (!reading() || at.paused) return;
+    at.handling = true;
+    try {
+      if (waiting.length > 0) await handOver();
+      else if (empty !== null) await tellEmpty(empty);
+    } finally {
+      at.handling = false;
+    }
+  }
+
+  async function handOver(): Promise<void> {
+    const records = waiting.length <= batchRecordsMax ? waiting : waiting.slice(0, batchRecordsMax);
+    waiting = waiting.length <= batchRecordsMax ? [] : waiting.slice(batchRecordsMax);
+    options.wake();
+    await handlers.batch({ ...tp }, records, Math.max(at.end, records.at(-1)!.offset + 1));
+  }
+
+  async function tellEmpty(found: { end: number; sentAtMs: number }): Promise<void> {
+    empty = null;
+    emptyAtMs = clock.monotonicMs();
+    await handlers.empty({ ...tp }, found);
+  }
+
+  function fail(error: unknown): void {
+    // After `lost` a throw is what a refused commit looks like; the partition is somebody else's concern.
+    if (at.phase === "lost" || at.phase === "failed") return;
+    if (at.phase === "releasing") finish("released");
+    else at.phase = "failed";
+    waiting = [];
+    handlers.failed({ ...tp }, error);
+    at.rouse();
+  }
+
+  function finish(phase: Phase): void {
+    at.phase = phase;
+    waiting = [];
+    released.resolve();
+    at.rouse();
+  }
+
+  void run();
+  return {
+    tp,
+    released: released.promise,
+    owns: () => at.phase !== "lost" && at.phase !== "released",
+    wanted: () => reading() && !at.paused && waiting.length < batchRecordsMax ? at.offset : null,
+    isBusy: () => reading() && (at.handling || waiting.length > 0),
+    arrived({ records, nextOffset, end, isEmpty }, sentAtMs) {
+      if (!reading()) return;
+      at.end = end;
+      at.offset = nextOffset;
+      for (const record of records) waiting.push(record);
+      // Only what came back empty at the log end, unasked-for pauses of ours aside, speaks for idleness.
+      const isAtEnd = isEmpty && nextOffset >= end && waiting.length === 0 && !at.paused && !at.handling;
+      empty = isAtEnd && clock.monotonicMs() - emptyAtMs >= emptyPauseMs ? { end, sentAtMs } : null;
+      at.rouse();
+    },
+    async outOfRange() {
+      try {
+        const bounds = await options.bounds(tp);
+        if (reading()) refuseOutside(at.offset, bounds);
+      } catch (error) {
+        // Bounds that cannot be looked up now are looked up after the next fetch.
+        if (!(error instanceof WaymarkError && error.kind === "retryable")) fail(error);
+      }
+    },
+    fail,
+    pause() {
+      at.paused = true;
+      empty = null;
+    },
+    resume() {
+      at.paused = false;
+      at.rouse();
+      options.wake();
+    },
+    release() {
+      if (at.phase === "failed") finish("released");
+      if (at.phase !== "starting" && !reading()) return;
+      at.phase = "releasing";
+      at.rouse();
+    },
+    lose() {
+      if (at.phase === "released" || at.phase === "lost") return;
+      const told = at.phase !== "failed";
+      finish("lost");
+      if (told) handlers.lost({ ...tp });
+    },
+  };
+}

@@ -1,0 +1,18 @@
+/** Lets one waiter pass per turn of the event loop: between two batches, timers, sockets and heartbeats are served. */
+import { breathe } from "../../time.ts";
+
+export function eventLoopTurns(): () => Promise<void> {
+  const waiting: (() => void)[] = [];
+  async function admit(): Promise<void> {
+    while (waiting.length > 0) {
+      await breathe();
+      waiting[0]!();
+      waiting.shift();
+    }
+  }
+  return () =>
+    new Promise((resolve) => {
+      waiting.push(resolve);
+      if (waiting.length === 1) void admit();
+    });
+}

@@ -1,0 +1,222 @@
+/** What only the Kafka log promises of records: codecs, the broker's time, transactions, what strangers write. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createRequire } from "node:module";
+import { after, afterEach, beforeEach, describe, it } from "node:test";
+import kafkajs from "kafkajs";
+import { fromUtf8, utf8 } from "../../src/ids.ts";
+import { contractTopicSettings, openKafkaLog } from "../../src/log/kafka/log.ts";
+import { fromSnappy } from "../../src/log/kafka/codecs.ts";
+import { readBatches } from "../../src/log/kafka/fetch.ts";
+import { logClock } from "../../src/log/kafka/log_clock.ts";
+import type { Log, LogRecord } from "../../src/log/port.ts";
+import { hourMs, manualClock, systemClock } from "../../src/time.ts";
+import { codeOf, eventually } from "../conformance/eventually.ts";
+import { groupRecorder } from "../conformance/group_recorder.ts";
+import { brokers, freshPrefix, quickTiming } from "./kafka_under_test.ts";
+
+const { CompressionCodecs, CompressionTypes, Kafka, logLevel, Partitioners } = kafkajs;
+const stranger = new Kafka({ brokers, logLevel: logLevel.NOTHING });
+const strangerProducer = (options = {}) =>
+  stranger.producer({ createPartitioner: Partitioners.DefaultPartitioner, ...options });
+
+let log: Log;
+let prefix: string;
+const topic = () => `${prefix}ride-events`;
+const tp = () => ({ topic: topic(), partition: 0 });
+const spec = (partitions = 1) => ({ topic: topic(), partitions, retentionMs: 60_000 });
+
+beforeEach(async () => {
+  prefix = freshPrefix();
+  log = await openKafkaLog({
+    brokers,
+    clock: systemClock,
+    replicationFactor: 1,
+    timing: quickTiming,
+    topicSettings: contractTopicSettings({ prefix, generation: 1 }),
+  });
+});
+afterEach(async () => await log.close());
+
+describe("openKafkaLog", () => {
+  it("says which broker it cannot reach, within the time to connect", async () => {
+    const timing = { connectMs: 300 };
+    const nowhere = { brokers: ["127.0.0.1:1"], clock: systemClock, timing };
+    assert.equal(await codeOf(() => openKafkaLog(nowhere)), "log_unavailable");
+    await assert.rejects(openKafkaLog(nowhere), /cannot reach Kafka.*127\.0\.0\.1:1/);
+  });
+
+  it("ensureTopics refuses a topic whose time type or cleanup policy is another one, naming it", async () => {
+    const plain = await openKafkaLog({ brokers, clock: systemClock, replicationFactor: 1 });
+    await plain.ensureTopics([spec()]);
+    await plain.close();
+    assert.equal(await codeOf(() => log.ensureTopics([spec()])), "topic_mismatch");
+    await assert.rejects(log.ensureTopics([spec()]), /message\.timestamp\.type=CreateTime; LogAppendTime/);
+  });
+});
+
+describe("times on a topic that the broker stamps", () => {
+  beforeEach(async () => await log.ensureTopics([spec()]));
+
+  it("a stated time travels beside the broker's and is the record's time for readers", async () => {
+    await log.append([{ ...tp(), key: null, value: utf8("old"), timestampMs: 1_358_000_000_123 }]);
+    const [record] = await log.read(tp(), 0, 1);
+    assert.deepEqual([record!.timestampMs, record!.headers], [1_358_000_000_123, null]);
+    assert.ok(await log.offsetAt(tp(), systemClock.nowMs() - hourMs) === 0, "the broker's own time is today");
+  });
+
+  it("clockMs follows the acknowledged append times", async () => {
+    await log.append([{ ...tp(), key: null, value: utf8("now") }]);
+    const [record] = await log.read(tp(), 0, 1);
+    assert.ok(log.clockMs() >= record!.timestampMs && log.clockMs() < record!.timestampMs + 2_000);
+  });
+});
+
+describe("logClock", () => {
+  it("is the wall clock until a record is acknowledged, then append time plus monotonic time", async () => {
+    const clock = manualClock(1_000_000);
+    const time = logClock(clock);
+    assert.equal(time.nowMs(), 1_000_000);
+    time.acknowledged(5_000_000);
+    clock.stepWall(-hourMs);
+    await clock.advance(250);
+    assert.equal(time.nowMs(), 5_000_250);
+    time.acknowledged(5_000_240); // on its way for 10 ms
+    assert.equal(time.nowMs(), 5_000_250);
+    time.acknowledged(4_000_000); // the broker's clock was set back
+    assert.equal(time.nowMs(), 4_000_000);
+  });
+});
+
+describe("record batches of strangers", () => {
+  beforeEach(async () => await log.ensureTopics([spec()]));
+
+  /** Literals only, one block in the frame of the Java client: what kafkajs would need a library for. */
+  function literalSnappy(plain: Buffer): Buffer {
+    const length: number[] = [];
+    for (let rest = plain.length; length.length === 0 || rest > 0; rest = Math.floor(rest / 128)) {
+      length.push(rest % 128 + (rest >= 128 ? 128 : 0));
+    }
+    const parts: Uint8Array[] = [Buffer.from(length)];
+    for (let at = 0; at < plain.length; at += 60) {
+      const part = plain.subarray(at, at + 60);
+      parts.push(Buffer.from([(part.length - 1) << 2]), part);
+    }
+    const block = Buffer.concat(parts);
+    const size = Buffer.alloc(4);
+    size.writeUInt32BE(block.length);
+    return Buffer.concat([Buffer.from("82534e41505059000000000100000001", "hex"), size, block]);
+  }
+
+  const readSnappy = CompressionCodecs[CompressionTypes.Snappy]!;
+  CompressionCodecs[CompressionTypes.Snappy] = () => ({
+    ...readSnappy(),
+    compress: async ({ buffer }: { buffer: Buffer }) => literalSnappy(buffer),
+  });
+  after(() => CompressionCodecs[CompressionTypes.Snappy] = readSnappy);
+
+  it("are read whatever their compression", async () => {
+    const producer = strangerProducer();
+    await producer.connect();
+    const names = ["None", "GZIP", "Snappy", "LZ4", "ZSTD"] as const;
+    for (const name of names) {
+      const messages = [0, 1, 2].map((i) => ({ key: "k", value: `${name} ${i} ${"x".repeat(500)}` }));
+      await producer.send({ topic: topic(), compression: CompressionTypes[name], messages });
+    }
+    await producer.disconnect();
+    const values = (await readAll(0)).map((r) => fromUtf8(r.value).split(" x")[0]);
+    assert.deepEqual(values, names.flatMap((name) => [0, 1, 2].map((i) => `${name} ${i}`)));
+  });
+
+  it("are not delivered when their transaction was aborted, and its marks leave gaps only", async () => {
+    const producer = strangerProducer({ transactionalId: `${prefix}t`, maxInFlightRequests: 1 });
+    await producer.connect();
+    for (const [value, commit] of [["kept", true], ["dropped", false], ["kept too", true]] as const) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: topic(), messages: [{ value }, { value }] });
+      await (commit ? transaction.commit() : transaction.abort());
+    }
+    await producer.disconnect();
+    const read = (await readAll(0)).map((r) => [r.offset, fromUtf8(r.value)]);
+    assert.deepEqual(read, [[0, "kept"], [1, "kept"], [6, "kept too"], [7, "kept too"]]);
+    const recorder = groupRecorder();
+    const member = await log.join({ group: prefix, topics: [topic()], handlers: recorder.handlers });
+    await eventually("it was found empty behind the last mark", () => recorder.empties.length > 0);
+    assert.deepEqual(recorder.offsets.get(0), [0, 1, 6, 7]);
+    assert.equal(recorder.empties[0]!.end, 9);
+    await member.leave();
+  });
+
+  async function readAll(from: number): Promise<LogRecord[]> {
+    const records = await log.read(tp(), from, 1_000);
+    return records.length === 0 ? [] : [...records, ...await readAll(records.at(-1)!.offset + 1)];
+  }
+});
+
+describe("the request queue of kafkajs", () => {
+  it("sets no timer while nothing waits to be sent", () => {
+    const { prototype } = createRequire(import.meta.url)("kafkajs/src/network/requestQueue");
+    const queue = { pending: [], throttledUntil: -1, throttleCheckTimeoutId: null };
+    prototype.scheduleCheckPendingRequests.call(queue);
+    assert.equal(queue.throttleCheckTimeoutId, null);
+  });
+});
+
+describe("readBatches", () => {
+  it("goes on behind a batch of which compaction has left nothing, and leaves out one that was cut off", async () => {
+    const head = Buffer.alloc(61);
+    head.writeBigInt64BE(70n, 0); // base offset
+    head.writeInt32BE(49, 8); // length
+    head.writeInt8(2, 16); // format
+    head.writeInt32BE(9, 23); // last offset delta
+    assert.deepEqual(await readBatches(head), { messages: [], nextOffset: 80 });
+    assert.deepEqual(await readBatches(Buffer.concat([head, head.subarray(0, 40)])), {
+      messages: [],
+      nextOffset: 80,
+    });
+  });
+});
+
+describe("fromSnappy", () => {
+  it("repeats what a copy points back at, also where it runs into itself", () => {
+    const twentyOnce = Buffer.from([20, 0x00, 0x61, (19 - 1) << 2 | 2, 1, 0]);
+    assert.equal(fromSnappy(twentyOnce).toString(), "a".repeat(20));
+    const abcabcab = Buffer.from([8, 2 << 2, 0x61, 0x62, 0x63, (5 - 4) << 2 | 1, 3]);
+    assert.equal(fromSnappy(abcabcab).toString(), "abcabcab");
+  });
+
+  it("refuses bytes that point outside", () => {
+    assert.throws(() => fromSnappy(Buffer.from([4, 0, 0x61, 2 << 2 | 2, 9, 0])), /malformed/);
+    assert.throws(() => fromSnappy(Buffer.from([9, 0, 0x61])), /malformed/);
+  });
+});
+
+describe("append", () => {
+  it("takes a call beyond the size of a record batch, in order", async () => {
+    await log.ensureTopics([spec(2)]);
+    const value = (i: number) => new Uint8Array(60_000).map((_, at) => (at * 31 + i * 7) % 251);
+    const records = Array.from({ length: 40 }, (_, i) => ({ ...tp(), key: null, value: value(i) }));
+    await log.append(records);
+    for (let next = 0; next < 40;) {
+      for (const record of await log.read(tp(), next, 100)) {
+        assert.equal(record.offset, next);
+        assert.deepEqual(new Uint8Array(record.value), value(next++));
+      }
+    }
+  });
+
+  it("a record that the topic does not take fails its own call only, with the setting named", async () => {
+    await log.ensureTopics([spec()]);
+    const noise = crypto.getRandomValues(new Uint8Array(65_536));
+    const large = new Uint8Array(65_536 * 20);
+    for (let at = 0; at < large.length; at += noise.length) {
+      large.set(noise.map((byte) => byte ^ (at >> 16)), at);
+      noise.reverse();
+    }
+    const calls = [utf8("a"), large, utf8("b")].map((value) => log.append([{ ...tp(), key: null, value }]));
+    const outcomes = await Promise.allSettled(calls);
+    assert.deepEqual(outcomes.map((o) => o.status), ["fulfilled", "rejected", "fulfilled"]);
+    assert.match(String((outcomes[1] as PromiseRejectedResult).reason), /max\.message\.bytes/);
+    assert.deepEqual((await log.read(tp(), 0, 10)).map((r) => fromUtf8(r.value)), ["a", "b"]);
+  });
+});
