@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Outbox } from "../../../src/fold.ts";
 import { utf8 } from "../../../src/ids.ts";
 import { CitiesFold } from "../../../src/stages/cities.ts";
 import { json } from "./records.ts";
@@ -289,5 +290,28 @@ describe("CitiesFold: alerts", () => {
       "18:01",
       0.4,
     ]]);
+  });
+});
+
+describe("CitiesFold.markAll", () => {
+  it("has every window that is held told once, closed ones as final and in whatever number", () => {
+    const fold = newFold();
+    const panes = Array.from({ length: 40 }, (_, n) => pane(n, 1, 10));
+    foldAll(fold, [told({ panes, watermark_ms: minute(20) }), rides(1, 1, 20)]);
+    fold.flush(new Outbox());
+    const out = new Outbox();
+    fold.markAll();
+    while (!fold.flush(out));
+    const windows = windowsIn(out.take());
+    const held = Array.from({ length: 44 }, (_, n) => n + 1).filter((end) =>
+      fold.window("x", minute(end), "update") !== null
+    );
+    assert.deepEqual(windows.map((w) => Date.parse(w.window_end)), held.map(minute));
+    assert.ok(held.length > 30);
+    for (const w of windows) {
+      assert.equal(w.kind, Date.parse(w.window_end) <= minute(20) ? "final" : "update");
+    }
+    assert.equal(fold.flush(out), true);
+    assert.equal(out.records, 0);
   });
 });
