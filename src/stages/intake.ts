@@ -20,6 +20,17 @@ import type { StageContext } from "./context.ts";
 
 const noKey = new Uint8Array(0);
 
+/** Why the last refused event of an actor was refused. */
+export type Refused = { code: string; offset: number; atMs: number };
+
+export function noteRefusal(
+  actor: { refused: Refused | null } | undefined,
+  code: string,
+  record: LogRecord,
+): void {
+  if (actor !== undefined) actor.refused = { code, offset: record.offset, atMs: record.timestampMs };
+}
+
 export class Intake {
   readonly watermark: PartitionWatermark;
   ledger: Ledger = newLedger();
@@ -67,6 +78,14 @@ export class Intake {
         message: rejection.message,
       },
     });
+  }
+
+  /** Refuses an event that is further ahead of its record's time than the setting allows. */
+  tooEarly(record: LogRecord, eventMs: number, out: Outbox): void {
+    const aheadMs = eventMs - record.timestampMs;
+    const message =
+      `timestamp is ${aheadMs} ms ahead of the record's time; allowed: at most ${this.#context.windows.skewMs}`;
+    this.deadLetter(record, { code: "event_time_future", field: "timestamp", message }, out);
   }
 
   /** Publishes an event that came behind the watermark; `too_late` ones are not applied. */

@@ -14,14 +14,12 @@ import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import { BoundaryGauge, type BoundaryGaugeState } from "../windows/gauges.ts";
 import type { Ledger } from "../windows/ledger.ts";
-import { paneMs, paneStart } from "../windows/settings.ts";
-import { boundariesBetween } from "../windows/watermark.ts";
+import { paneStart } from "../windows/settings.ts";
 import { ActorTable } from "./actor_table.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
-import { Intake } from "./intake.ts";
+import { Intake, noteRefusal, type Refused } from "./intake.ts";
 import { supplyFields } from "./pane_fields.ts";
-import { PartialWriter } from "./partial_writer.ts";
-import type { Refused } from "./rides.ts";
+import { type Ahead, PartialWriter } from "./partial_writer.ts";
 
 /** A driver with the points it has seen lately (`seen`: event time ms, id as one number) and its trail. */
 export type DriverMemory = { driver: Driver; seen: number[]; trail: number[]; refused: Refused | null };
@@ -34,6 +32,7 @@ const supplyField: Partial<Record<DriverStatus, number>> = Object.fromEntries(
 
 export class LocationsFold implements Fold {
   readonly #context: StageContext;
+  readonly #boundariesMax: number;
   readonly #intake: Intake;
   readonly #supply = new BoundaryGauge(supplyFields.length);
   readonly #writer: PartialWriter;
@@ -42,6 +41,7 @@ export class LocationsFold implements Fold {
 
   constructor(context: StageContext, partition: number) {
     this.#context = context;
+    this.#boundariesMax = boundariesMax(context.windows, 0);
     this.#intake = new Intake(context, "driver-locations", partition);
     this.#writer = new PartialWriter(context, "driver-locations", partition);
     this.#drivers = new ActorTable(({ driver }) => driver.latestMs + context.driverMs);
@@ -64,24 +64,21 @@ export class LocationsFold implements Fold {
     const timeliness = this.#intake.watermark.classify(point.timeMs, record.timestampMs);
     const known = this.#drivers.get(point.driverId);
     if (timeliness === "future") {
-      const message = `timestamp is ${
-        point.timeMs - record.timestampMs
-      } ms ahead of the record's time; allowed: at most ${this.#context.windows.skewMs}`;
-      refuse(known, "event_time_future", record);
-      this.#intake.deadLetter(record, { code: "event_time_future", field: "timestamp", message }, out);
+      noteRefusal(known, "event_time_future", record);
+      this.#intake.tooEarly(record, point.timeMs, out);
       return;
     }
     const id = identity(point);
     if (known !== undefined && hasSeen(known.seen, point.timeMs, id)) {
-      refuse(known, "duplicate", record);
+      noteRefusal(known, "duplicate", record);
       this.#intake.duplicate();
     } else if (timeliness === "too_late") {
-      refuse(known, "too_late", record);
+      noteRefusal(known, "too_late", record);
       this.#intake.late(record, point.timeMs, "too_late", out);
     } else {
       const full = this.#full(known, point);
       if (full !== null) {
-        refuse(known, full.code, record);
+        noteRefusal(known, full.code, record);
         this.#intake.deadLetter(record, full, out);
         return;
       }
@@ -163,17 +160,14 @@ export class LocationsFold implements Fold {
   }
 
   #advance(point: DriverLocation, record: LogRecord): void {
-    const passed = this.#intake.watermark.advance(
-      point.timeMs,
-      record.timestampMs,
-      boundariesMax(this.#context.windows, 0),
-    );
-    for (const boundaryMs of passed) {
-      for (const [city, values] of this.#supply.close(boundaryMs)) {
-        this.#writer.close([city, boundaryMs, this.#nextOffset, values]);
-      }
-    }
+    const passed = this.#intake.watermark.advance(point.timeMs, record.timestampMs, this.#boundariesMax);
+    for (const boundaryMs of passed) this.#close(boundaryMs, this.#supply.close(boundaryMs));
     if (passed.length > 0) this.#drivers.evictDue(this.#intake.watermark.ms!);
+  }
+
+  /** The closing register of each city that has drivers at the boundary. */
+  #close(boundaryMs: number, supply: [city: string, values: number[]][]): void {
+    for (const [city, values] of supply) this.#writer.close([city, boundaryMs, this.#nextOffset, values]);
   }
 
   flush(out: Outbox): boolean {
@@ -182,32 +176,19 @@ export class LocationsFold implements Fold {
   }
 
   idle(at: IdleDeclaration, out: Outbox): void {
-    const watermarkMs = this.#intake.watermark.ms;
-    const standInMs = this.#intake.watermark.standIn(at.quiet);
-    if (standInMs !== null) this.#closeAhead(standInMs);
-    this.#writer.declare({ idle: { stand_in_ms: standInMs }, watermark_ms: watermarkMs }, at.nextOffset, out);
+    this.#writer.idle(at, this.#ahead(), out);
   }
 
   end(nextOffset: number, out: Outbox): void {
-    const watermarkMs = this.#intake.watermark.ms;
-    if (watermarkMs !== null) {
-      this.#closeAhead(watermarkMs + boundariesMax(this.#context.windows, 0) * paneMs);
-    }
-    this.#writer.declare({ ended: true, watermark_ms: watermarkMs }, nextOffset, out);
+    this.#writer.end(nextOffset, this.#ahead(), out);
   }
 
-  #closeAhead(untilMs: number): void {
-    for (
-      const boundaryMs of boundariesBetween(
-        this.#intake.watermark.ms!,
-        untilMs,
-        boundariesMax(this.#context.windows, 0),
-      )
-    ) {
-      for (const [city, values] of this.#supply.peek(boundaryMs)) {
-        this.#writer.close([city, boundaryMs, this.#nextOffset, values]);
-      }
-    }
+  #ahead(): Ahead {
+    return {
+      watermark: this.#intake.watermark,
+      most: this.#boundariesMax,
+      close: (boundaryMs) => this.#close(boundaryMs, this.#supply.peek(boundaryMs)),
+    };
   }
 
   markAll(): void {}
@@ -269,10 +250,6 @@ function identity(point: DriverLocation): number {
 function hasSeen(seen: number[], timeMs: number, id: number): boolean {
   for (let i = seen.length - 2; i >= 0; i -= 2) if (seen[i] === timeMs && seen[i + 1] === id) return true;
   return false;
-}
-
-function refuse(memory: DriverMemory | undefined, code: string, record: LogRecord): void {
-  if (memory !== undefined) memory.refused = { code, offset: record.offset, atMs: record.timestampMs };
 }
 
 export function locationsStage(context: StageContext): Stage<LocationsFold> {

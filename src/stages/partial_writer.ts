@@ -4,7 +4,7 @@
  * Traffic depends on cities and partitions, never on the event rate: nothing changed and no minute boundary
  * crossed means nothing sent. The watermark goes on the last record to each target.
  */
-import type { Outbox } from "../fold.ts";
+import type { IdleDeclaration, Outbox } from "../fold.ts";
 import { utf8 } from "../ids.ts";
 import { limits } from "../limits.ts";
 import type { TopicName } from "../log/topics.ts";
@@ -16,12 +16,22 @@ import {
   partialFormat,
 } from "../windows/partial.ts";
 import type { Register } from "../windows/panes.ts";
-import { paneStart } from "../windows/settings.ts";
+import { paneMs, paneStart } from "../windows/settings.ts";
+import { boundariesBetween, type PartitionWatermark } from "../windows/watermark.ts";
 import type { StageContext } from "./context.ts";
 
 type Slice = { panes: PaneEntry[]; closings: ClosingEntry[] };
 /** What only the last record to a target carries. */
 type Tail = Pick<Partial, "watermark_ms" | "idle" | "ended" | "since_ms">;
+
+/** What a source can say about boundaries that its own watermark has not passed. */
+export type Ahead = {
+  watermark: PartitionWatermark;
+  /** Boundaries after the watermark at which something can be open. */
+  most: number;
+  /** Notes the closing registers of a boundary as the state says now; the fold itself does not close it. */
+  close(boundaryMs: number): void;
+};
 
 export class PartialWriter {
   readonly #context: StageContext;
@@ -61,9 +71,21 @@ export class PartialWriter {
     this.#send(registers, nextOffset, crossed, { watermark_ms: watermarkMs }, out);
   }
 
-  /** Tells every target something about the source itself, with the closing registers noted so far. */
-  declare(tail: Pick<Partial, "idle" | "ended" | "watermark_ms">, nextOffset: number, out: Outbox): void {
-    this.#send([], nextOffset, true, tail, out);
+  /** Declares the source idle: the closings that its stand-in passes, and the stand-in itself, to every target. */
+  idle(at: IdleDeclaration, ahead: Ahead, out: Outbox): void {
+    const { watermark, most, close } = ahead;
+    const standInMs = watermark.standIn(at.quiet);
+    if (standInMs !== null) boundariesBetween(watermark.ms!, standInMs, most).forEach(close);
+    const tail = { idle: { stand_in_ms: standInMs }, watermark_ms: watermark.ms };
+    this.#send([], at.nextOffset, true, tail, out);
+  }
+
+  /** Declares the source ended: the closings of everything it still has open, and that it holds nothing back. */
+  end(nextOffset: number, { watermark, most, close }: Ahead, out: Outbox): void {
+    if (watermark.ms !== null) {
+      boundariesBetween(watermark.ms, watermark.ms + most * paneMs, most).forEach(close);
+    }
+    this.#send([], nextOffset, true, { ended: true, watermark_ms: watermark.ms }, out);
   }
 
   #send(registers: Register[], nextOffset: number, toAll: boolean, tail: Tail, out: Outbox): void {

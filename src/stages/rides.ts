@@ -26,12 +26,11 @@ import { bucketOf } from "../windows/histogram.ts";
 import type { Ledger } from "../windows/ledger.ts";
 import { PaneTable, type Register } from "../windows/panes.ts";
 import { paneStart } from "../windows/settings.ts";
-import { boundariesBetween } from "../windows/watermark.ts";
 import { ActorTable } from "./actor_table.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
-import { Intake } from "./intake.ts";
+import { Intake, noteRefusal, type Refused } from "./intake.ts";
 import { field, paneWidth, waitFrom } from "./pane_fields.ts";
-import { PartialWriter, trimmed } from "./partial_writer.ts";
+import { type Ahead, PartialWriter, trimmed } from "./partial_writer.ts";
 import { rideFactOf } from "./ride_fact.ts";
 
 const eventField: Record<RideEventType, number> = {
@@ -46,10 +45,10 @@ const eventField: Record<RideEventType, number> = {
 export type RideMemory = { ride: Ride; seen: number[]; refused: Refused | null };
 /** id hash high, id hash low, event type, event time ms, record time ms, offset. */
 export const seenStride = 6;
-export type Refused = { code: string; offset: number; atMs: number };
 
 export class RidesFold implements Fold {
   readonly #context: StageContext;
+  readonly #boundariesMax: number;
   readonly #intake: Intake;
   readonly #panes = new PaneTable(paneWidth);
   readonly #open = new IntervalGauge();
@@ -61,6 +60,7 @@ export class RidesFold implements Fold {
   constructor(context: StageContext, partition: number) {
     this.#context = context;
     this.#partition = partition;
+    this.#boundariesMax = boundariesMax(context.windows, openRequestMs);
     this.#intake = new Intake(context, "ride-events", partition);
     this.#writer = new PartialWriter(context, "ride-events", partition);
     this.#rides = new ActorTable(({ ride }) =>
@@ -87,24 +87,21 @@ export class RidesFold implements Fold {
     const timeliness = this.#intake.watermark.classify(event.timeMs, record.timestampMs);
     const known = this.#rides.get(event.rideId);
     if (timeliness === "future") {
-      const message = `timestamp is ${
-        event.timeMs - record.timestampMs
-      } ms ahead of the record's time; allowed: at most ${this.#context.windows.skewMs}`;
-      refuse(known, "event_time_future", record);
-      this.#intake.deadLetter(record, { code: "event_time_future", field: "timestamp", message }, out);
+      noteRefusal(known, "event_time_future", record);
+      this.#intake.tooEarly(record, event.timeMs, out);
       return;
     }
     const id = hash64(event.eventId);
     if (known !== undefined && hasSeen(known.seen, id.high, id.low)) {
-      refuse(known, "duplicate", record);
+      noteRefusal(known, "duplicate", record);
       this.#intake.duplicate();
     } else if (timeliness === "too_late") {
-      refuse(known, "too_late", record);
+      noteRefusal(known, "too_late", record);
       this.#intake.late(record, event.timeMs, "too_late", out);
     } else {
       const full = this.#full(known, event);
       if (full !== null) {
-        refuse(known, full.code, record);
+        noteRefusal(known, full.code, record);
         this.#intake.deadLetter(record, full, out);
         return;
       }
@@ -217,8 +214,7 @@ export class RidesFold implements Fold {
   }
 
   #advance(event: RideEvent, record: LogRecord): void {
-    const most = boundariesMax(this.#context.windows, openRequestMs);
-    const passed = this.#intake.watermark.advance(event.timeMs, record.timestampMs, most);
+    const passed = this.#intake.watermark.advance(event.timeMs, record.timestampMs, this.#boundariesMax);
     for (const boundaryMs of passed) this.#close(boundaryMs, new Map(this.#open.close(boundaryMs)));
     if (passed.length === 0) return;
     const watermarkMs = this.#intake.watermark.ms!;
@@ -243,27 +239,19 @@ export class RidesFold implements Fold {
   }
 
   idle(at: IdleDeclaration, out: Outbox): void {
-    const watermarkMs = this.#intake.watermark.ms;
-    const standInMs = this.#intake.watermark.standIn(at.quiet);
-    if (standInMs !== null) this.#closeAhead(standInMs);
-    this.#writer.declare({ idle: { stand_in_ms: standInMs }, watermark_ms: watermarkMs }, at.nextOffset, out);
+    this.#writer.idle(at, this.#ahead(), out);
   }
 
   end(nextOffset: number, out: Outbox): void {
-    const watermarkMs = this.#intake.watermark.ms;
-    if (watermarkMs !== null) {
-      const { windows } = this.#context;
-      this.#closeAhead(watermarkMs + boundariesMax(windows, openRequestMs) * 60_000);
-    }
-    this.#writer.declare({ ended: true, watermark_ms: watermarkMs }, nextOffset, out);
+    this.#writer.end(nextOffset, this.#ahead(), out);
   }
 
-  /** Closing registers passed by a stand-in: what the state says now. The fold itself has not closed them. */
-  #closeAhead(untilMs: number): void {
-    const most = boundariesMax(this.#context.windows, openRequestMs);
-    for (const boundaryMs of boundariesBetween(this.#intake.watermark.ms!, untilMs, most)) {
-      this.#close(boundaryMs, new Map(this.#open.peek(boundaryMs)));
-    }
+  #ahead(): Ahead {
+    return {
+      watermark: this.#intake.watermark,
+      most: this.#boundariesMax,
+      close: (boundaryMs) => this.#close(boundaryMs, new Map(this.#open.peek(boundaryMs))),
+    };
   }
 
   markAll(): void {
@@ -329,10 +317,6 @@ export class RidesFold implements Fold {
 function hasSeen(seen: number[], high: number, low: number): boolean {
   for (let i = 0; i < seen.length; i += seenStride) if (seen[i] === high && seen[i + 1] === low) return true;
   return false;
-}
-
-function refuse(memory: RideMemory | undefined, code: string, record: LogRecord): void {
-  if (memory !== undefined) memory.refused = { code, offset: record.offset, atMs: record.timestampMs };
 }
 
 export function ridesStage(context: StageContext): Stage<RidesFold> {
