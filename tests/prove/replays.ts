@@ -17,7 +17,7 @@ export type Replay = {
   speed?: number;
   /** Kept when given; else a folder that goes with the run. */
   dataDir?: string;
-  /** How often the child takes snapshots. */
+  /** How often the child takes snapshots. Default: as the service does. */
   snapshotMs?: number;
 };
 
@@ -28,7 +28,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** One child; killed with SIGKILL after `killAfterMs` unless it ended before. */
 export async function replayOnce(
-  { file, owners = 1, speed, dataDir, snapshotMs = 500 }: Replay,
+  { file, owners = 1, speed, dataDir, snapshotMs }: Replay,
   { out, killAfterMs }: { out: string; killAfterMs?: number },
 ): Promise<Ended> {
   const args = ["run", "-A", main, "replay", file, "--owners", String(owners), "--out", out];
@@ -37,7 +37,11 @@ export async function replayOnce(
   const startedMs = systemClock.monotonicMs();
   const child = spawn(Deno.execPath(), args, {
     cwd: root,
-    env: { ...Deno.env.toObject(), NO_COLOR: "1", WAYMARK_SNAPSHOT_MS: String(snapshotMs) },
+    env: {
+      ...Deno.env.toObject(),
+      NO_COLOR: "1",
+      ...(snapshotMs !== undefined && { WAYMARK_SNAPSHOT_MS: String(snapshotMs) }),
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
