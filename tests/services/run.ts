@@ -2,12 +2,13 @@
  * The suites over real services: starts Kafka and Redis on loopback, runs them, ends what it started. A suite that
  * cannot run counts as failed. Closing line: `N passed, N failed`.
  */
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startServices, stopServices } from "../../src/commands/services.ts";
 
-const folder = join(await mkdtemp(join(tmpdir(), "waymark-services-")), "services");
+const home = await mkdtemp(join(tmpdir(), "waymark-services-"));
+const folder = join(home, "services");
 const { variables } = await startServices({ folder });
 let output: string;
 try {
@@ -28,6 +29,7 @@ try {
   output = new TextDecoder().decode(test.stdout) + new TextDecoder().decode(test.stderr);
 } finally {
   await stopServices(folder);
+  await rm(home, { recursive: true, force: true });
 }
 const [, passed = "0", steps = "0"] = /(\d+) passed(?: \((\d+) steps?\))?/.exec(output) ?? [];
 const [, failed = passed === "0" ? "1" : "0"] = /\| (\d+) failed/.exec(output) ?? [];
