@@ -1,38 +1,63 @@
 /**
- * The suites over real services: starts Kafka and Redis on loopback, runs them, ends what it started. A suite that
- * cannot run counts as failed. Closing line: `N passed, N failed`.
+ * The suites over real services: starts what they need on loopback, runs them, ends what it started.
+ *
+ *   deno run -A tests/services/run.ts [redis] [kafka]      both, unless one is named
+ *
+ * A suite that cannot run counts as failed. Closing line: `N passed, N failed`.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startServices, stopServices } from "../../src/commands/services.ts";
+import { end } from "../../src/commands/services/launched.ts";
+import { startRedis } from "../../src/commands/services/redis_server.ts";
+
+const suites = {
+  redis: ["redis_snapshots_test.ts"],
+  kafka: ["log", "groups", "records", "rebalance", "faults"].map((name) => `kafka_${name}_test.ts`),
+};
+type Service = keyof typeof suites;
+
+const wanted = (Deno.args.length > 0 ? Deno.args : Object.keys(suites)) as Service[];
+if (!wanted.every((name) => Object.hasOwn(suites, name))) {
+  console.error(`usage: run.ts [${Object.keys(suites).join("] [")}]`);
+  Deno.exit(2);
+}
 
 const home = await mkdtemp(join(tmpdir(), "waymark-services-"));
 const folder = join(home, "services");
-const { variables } = await startServices({ folder });
-let output: string;
 try {
+  const { variables, stop } = await start();
+  try {
+    await run(wanted.flatMap((name) => suites[name]), variables);
+  } finally {
+    await stop();
+  }
+} finally {
+  await rm(home, { recursive: true, force: true });
+}
+
+async function start(): Promise<{ variables: Record<string, string>; stop(): Promise<void> }> {
+  if (wanted.includes("kafka")) {
+    const { variables } = await startServices({ folder });
+    return { variables, stop: () => stopServices(folder) };
+  }
+  const redis = await startRedis(folder);
+  return { variables: { REDIS_URL: redis.url }, stop: () => end([redis.process]) };
+}
+
+async function run(files: string[], variables: Record<string, string>): Promise<void> {
+  const flags = ["--quiet", "--no-check", "--allow-all", "--sanitize-ops", "--sanitize-resources"];
   const test = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "test",
-      "--quiet",
-      "--no-check",
-      "--allow-all",
-      "--sanitize-ops",
-      "--sanitize-resources",
-      "tests/services",
-    ],
+    args: ["test", ...flags, ...files.map((file) => `tests/services/${file}`)],
     env: { ...variables, NO_COLOR: "1" },
     stdout: "piped",
     stderr: "piped",
   }).output();
-  output = new TextDecoder().decode(test.stdout) + new TextDecoder().decode(test.stderr);
-} finally {
-  await stopServices(folder);
-  await rm(home, { recursive: true, force: true });
+  const output = new TextDecoder().decode(test.stdout) + new TextDecoder().decode(test.stderr);
+  const [, passed = "0", steps = "0"] = /(\d+) passed(?: \((\d+) steps?\))?/.exec(output) ?? [];
+  const [, failed = passed === "0" ? "1" : "0"] = /\| (\d+) failed/.exec(output) ?? [];
+  if (failed !== "0") console.log(output);
+  console.log(`${Number(passed) + Number(steps)} passed, ${failed} failed`);
+  if (failed !== "0") Deno.exitCode = 1;
 }
-const [, passed = "0", steps = "0"] = /(\d+) passed(?: \((\d+) steps?\))?/.exec(output) ?? [];
-const [, failed = passed === "0" ? "1" : "0"] = /\| (\d+) failed/.exec(output) ?? [];
-if (failed !== "0") console.log(output);
-console.log(`${Number(passed) + Number(steps)} passed, ${failed} failed`);
-Deno.exit(failed === "0" ? 0 : 1);
