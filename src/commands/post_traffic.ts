@@ -1,6 +1,6 @@
 /** Posts traffic to a running service, in batches, as a producer without Kafka would. */
 import { WaymarkError } from "../errors.ts";
-import { postKey } from "./environment.ts";
+import { configFromEnvironment, postKey } from "./environment.ts";
 import { fromUtf8 } from "../ids.ts";
 import { systemClock } from "../time.ts";
 import type { SentItem } from "../traffic/item.ts";
@@ -13,6 +13,12 @@ export type PostOptions = {
 
 const doors = { "ride-events": "/v1/events", "driver-locations": "/v1/locations" } as const;
 const retriesMax = 20;
+
+/** The service of the settings, where `--url` names no other. */
+export const defaultUrl = (): string => {
+  const { WAYMARK_HOST, WAYMARK_PORT } = configFromEnvironment();
+  return `http://${WAYMARK_HOST}:${WAYMARK_PORT}`;
+};
 
 /** Returns the exit code: 0 when every item was answered for, whatever the verdict. */
 export async function postTraffic(
@@ -67,6 +73,11 @@ async function post(
       ? `${response.status} ${await response.text()}`
       : response.message;
     const final = response instanceof Response && response.status < 500 && response.status !== 429;
+    if (response instanceof Error && attempt >= retriesMax) {
+      const message =
+        `nothing answers at ${url} (${response.message}): is the service running? --url names another`;
+      throw new WaymarkError("input_unreadable", message);
+    }
     if (final || attempt >= retriesMax) {
       throw new WaymarkError("input_unreadable", `${url} did not take a batch: ${why.slice(0, 300)}`);
     }

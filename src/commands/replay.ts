@@ -16,7 +16,7 @@ import { type Command, type Given, wholeNumber } from "./command.ts";
 import { startProgress } from "./progress.ts";
 import { configFromEnvironment } from "./environment.ts";
 import { ledgerText } from "./ledger_text.ts";
-import { postTraffic } from "./post_traffic.ts";
+import { defaultUrl, postTraffic } from "./post_traffic.ts";
 
 /** Records that may wait for the folds before the feed holds back. */
 const backlogMax = 300_000;
@@ -36,7 +36,7 @@ export const replayCommand: Command = {
     url: {
       type: "string",
       value: "URL",
-      help: "with --to http: the service (default http://127.0.0.1:8080)",
+      help: "with --to http: the service (default: WAYMARK_HOST and WAYMARK_PORT)",
     },
     out: { type: "string", value: "FILE", help: "writes the last version of every window, one a line" },
     "data-dir": {
@@ -72,7 +72,7 @@ async function replay(given: Given): Promise<number> {
   if (to === "http") {
     const opened = await trafficFormats[plan.format].open(plan.file, { seed: plan.seed });
     return await postTraffic(opened, {
-      url: given.text("url") ?? "http://127.0.0.1:8080",
+      url: given.text("url") ?? defaultUrl(),
       speed: plan.speed,
     });
   }
@@ -158,7 +158,7 @@ async function replayEmbedded(plan: Plan, { config, dataDir, out, clickhouse }: 
         while (lag() > backlogMax) await clock.sleep(20);
       },
     });
-    const { items, untimed } = await Promise.race([feeding, failed.promise]);
+    const { items, fresh, untimed } = await Promise.race([feeding, failed.promise]);
     complete = true;
     while (!await Promise.race([replayDone(pipeline, parts.log), failed.promise])) {
       await Promise.race([clock.sleep(20), failed.promise]);
@@ -167,10 +167,11 @@ async function replayEmbedded(plan: Plan, { config, dataDir, out, clickhouse }: 
       pipeline.cities.flatMap((host) => [...host.actors.values()]).map((actor) => actor.flush()),
     );
     bar.end();
+    refuseNoRecording(pipeline, plan);
     const seconds = (clock.monotonicMs() - startedMs) / 1_000;
     const windows = await lastWindows(parts.log, pipeline);
     if (out !== undefined) await Deno.writeTextFile(out, windows.map((w) => windowLine(w) + "\n").join(""));
-    report(pipeline, { items, untimed, seconds, windows: windows.length, out });
+    report(pipeline, { items, fresh, untimed, seconds, windows: windows.length, out });
     if (clickhouse) await fillClickHouse(parts.log, dataDir, config);
     await pipeline.drain();
     return 0;
@@ -179,14 +180,32 @@ async function replayEmbedded(plan: Plan, { config, dataDir, out, clickhouse }: 
   }
 }
 
+/** A file of which nothing could be read is not a recording in that format. */
+function refuseNoRecording(pipeline: Pipeline, { file, format }: Plan): void {
+  const totals = Object.values(ledgerView(pipeline).total);
+  if (totals.every(({ read, dead_lettered }) => read === dead_lettered)) {
+    throw new WaymarkError(
+      "input_unreadable",
+      `nothing in ${file} is an event of the format ${format}; see --format`,
+    );
+  }
+}
+
 function report(
   pipeline: Pipeline,
-  told: { items: number; untimed: number; seconds: number; windows: number; out: string | undefined },
+  told: {
+    items: number;
+    fresh: number;
+    untimed: number;
+    seconds: number;
+    windows: number;
+    out: string | undefined;
+  },
 ): void {
   const ledger = ledgerView(pipeline);
   console.log(
     `${told.items.toLocaleString("en")} records in ${told.seconds.toFixed(1)} s (${
-      Math.round(told.items / told.seconds).toLocaleString("en")
+      Math.round(told.fresh / told.seconds).toLocaleString("en")
     } a second)`,
   );
   console.log(ledgerText(ledger));

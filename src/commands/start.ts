@@ -1,6 +1,6 @@
 /** `waymark start` and `waymark demo`: the service, until a signal drains it. */
 import type { Config } from "../config.ts";
-import { WaymarkError } from "../errors.ts";
+import { messageOf, WaymarkError } from "../errors.ts";
 
 import { createApp } from "../http/app.ts";
 import { type Server, startServer } from "../http/serve.ts";
@@ -43,6 +43,7 @@ async function serve(config: Config, demo: Given | null): Promise<number> {
   const signals = createSignals(systemClock, config.WAYMARK_LOG_FORMAT);
   const told = Promise.withResolvers<void>();
   watchSignals(told.resolve);
+  refuseTakenPort(config);
   const service = await startService(config, systemClock, signals);
   const server = openDoors(service, config, signals);
   const sending = new AbortController();
@@ -73,6 +74,18 @@ async function serve(config: Config, demo: Given | null): Promise<number> {
   signals.say("drained");
   if (demo !== null) console.log(`${ledgerText(ledger)}\n${await latencyText()}`);
   return 0;
+}
+
+/** Says so before anything is opened when the address cannot be listened on. */
+function refuseTakenPort({ WAYMARK_HOST: hostname, WAYMARK_PORT: port }: Config): void {
+  try {
+    Deno.listen({ hostname, port }).close();
+  } catch (error) {
+    const why = error instanceof Deno.errors.AddrInUse ? "another program listens there" : messageOf(error);
+    const message =
+      `cannot listen on ${hostname}:${port}: ${why}; choose another WAYMARK_PORT or WAYMARK_HOST`;
+    throw new WaymarkError("config_invalid", message);
+  }
 }
 
 /** What a stuck client may take of the time for draining. */

@@ -6,7 +6,7 @@ import type { SentItem } from "../traffic/item.ts";
 import { writeJsonl } from "../traffic/jsonl.ts";
 import type { TrafficLedger } from "../traffic/ledger.ts";
 import { type Command, type Given, wholeNumber } from "./command.ts";
-import { postTraffic } from "./post_traffic.ts";
+import { defaultUrl, postTraffic } from "./post_traffic.ts";
 import { type Progress, startProgress } from "./progress.ts";
 import { trafficFrom, trafficOptions } from "./traffic_options.ts";
 
@@ -23,7 +23,7 @@ export const trafficCommand: Command = {
     url: {
       type: "string",
       value: "URL",
-      help: "with --to http: the service (default http://127.0.0.1:8080)",
+      help: "with --to http: the service (default: WAYMARK_HOST and WAYMARK_PORT)",
     },
     events: { type: "string", value: "N", help: "how many items (default 100000)" },
     ...trafficOptions,
@@ -44,7 +44,7 @@ async function traffic(given: Given): Promise<number> {
   const items = counted(made, bar);
   if (live) {
     const code = await postTraffic({ chunks: paced(items) }, {
-      url: given.text("url") ?? "http://127.0.0.1:8080",
+      url: given.text("url") ?? defaultUrl(),
       speed: null,
     });
     bar.end();

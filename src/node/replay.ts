@@ -40,7 +40,7 @@ export async function feed(
   pipeline: Pipeline,
   clock: Clock,
   { chunks, speed, fed }: Feed,
-): Promise<{ items: number; untimed: number }> {
+): Promise<{ items: number; fresh: number; untimed: number }> {
   const skip = await recordsFed(log, pipeline);
   const paced = pace(clock, speed);
   const timed = { untimed: 0, lastMs: 0 };
@@ -56,7 +56,7 @@ export async function feed(
     }
     await fed(items, records.length);
   }
-  return { items, untimed: timed.untimed };
+  return { items, fresh: Math.max(0, items - skip), untimed: timed.untimed };
 }
 
 function toRecord(item: SentItem, pipeline: Pipeline, timed: { untimed: number; lastMs: number }): NewRecord {

@@ -63,6 +63,44 @@ async function rides(url: string): Promise<{ counted: number; duplicates: number
   return ledger.total["ride-events"];
 }
 
+async function refusal(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; text: string }> {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "src/main.ts", ...args],
+    cwd: root,
+    env: { NO_COLOR: "1", ...env },
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  return { code, text: new TextDecoder().decode(stderr) };
+}
+
+describe("waymark, when it cannot do what it is told", () => {
+  it("names the port that another program listens on, and leaves no data directory", async () => {
+    const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const folder = await mkdtemp(join(tmpdir(), "waymark-service-"));
+    const dataDir = join(folder, "data");
+    const { port } = taken.addr as Deno.NetAddr;
+    const { code, text } = await refusal(["start"], {
+      WAYMARK_PORT: String(port),
+      WAYMARK_DATA_DIR: dataDir,
+    });
+    taken.close();
+    assert.equal(code, 2);
+    assert.match(text, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: another program listens there`));
+    await assert.rejects(Deno.stat(dataDir), Deno.errors.NotFound);
+    await rm(folder, { recursive: true });
+  });
+
+  it("says that a file is no recording instead of replaying nothing", async () => {
+    const { code, text } = await refusal(["replay", "README.md"]);
+    assert.equal(code, 2);
+    assert.match(text, /nothing in .*README\.md is an event of the format jsonl/);
+  });
+});
+
 describe("the service as a process", () => {
   it("counts what it answered for once, through kill -9 and a drain, and ends a drain with 0", async () => {
     const dataDir = await mkdtemp(join(tmpdir(), "waymark-service-"));

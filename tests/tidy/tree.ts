@@ -7,12 +7,14 @@ export const home = new URL("../../", import.meta.url);
 
 /** Folders that are not ours: installed, made by a run, or version control's. */
 const foreign = new Set(["node_modules", "data", ".git"]);
+/** Files that the README's commands write into the checkout: .gitignore names them too. */
+const made = /\.(jsonl|jsonl\.gz|ndjson|log)$/;
 
 /** Every path of the checkout relative to its root: the files, and the folders that hold one. */
 export function allPaths(): Set<string> {
   const paths = new Set<string>();
   for (const entry of readdirSync(home, { withFileTypes: true })) {
-    if (!foreign.has(entry.name)) collect(entry.name, entry.isDirectory(), paths);
+    if (!foreign.has(entry.name) && !made.test(entry.name)) collect(entry.name, entry.isDirectory(), paths);
   }
   return paths;
 }
