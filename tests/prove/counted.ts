@@ -8,14 +8,19 @@ import { openSqliteLog } from "../../src/log/sqlite.ts";
 import { stageContext } from "../../src/node/context.ts";
 import { namingOf } from "../../src/node/pipeline.ts";
 import { systemClock } from "../../src/time.ts";
-import { trafficFormats } from "../../src/traffic/formats.ts";
+import { type TrafficFormatName, trafficFormats } from "../../src/traffic/formats.ts";
 import { publishedOn, recordsOf } from "../pipeline/published.ts";
 import { firstGroup } from "../pipeline/recounted.ts";
 import { recount, type RecountRecord } from "../recount/recount.ts";
 
 /** Throws an assertion that names the first window or ledger entry that differs. Returns how many windows agree. */
-export async function assertCounted(file: string, dataDir: string, lines: string): Promise<number> {
-  const counted = recount(await rideRecords(file), await excludedIn(dataDir));
+export async function assertCounted(
+  file: string,
+  dataDir: string,
+  lines: string,
+  format: TrafficFormatName = "jsonl",
+): Promise<number> {
+  const counted = recount(await rideRecords(file, format), await excludedIn(dataDir));
   const windows = lines.trimEnd().split("\n").map((line) => JSON.parse(line) as CityWindow);
   for (const window of windows) {
     const key = `${window.city}|${window.window_start}`;
@@ -26,11 +31,11 @@ export async function assertCounted(file: string, dataDir: string, lines: string
 }
 
 /** The ride events of the file as the log numbers them: an independent count must not ask the log. */
-async function rideRecords(file: string): Promise<RecountRecord[]> {
+async function rideRecords(file: string, format: TrafficFormatName): Promise<RecountRecord[]> {
   const { partitionOf, partitions } = stageContext(readConfig({}));
   const ends = new Array<number>(partitions["ride-events"]).fill(0);
   const records: RecountRecord[] = [];
-  for await (const chunk of (await trafficFormats.jsonl.open(file)).chunks) {
+  for await (const chunk of (await trafficFormats[format].open(file)).chunks) {
     for (const { topic, key, value, recordedAtMs } of chunk) {
       if (topic !== "ride-events") continue;
       const partition = partitionOf("ride-events", utf8(key));

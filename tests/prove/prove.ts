@@ -16,6 +16,7 @@ import { cityTraffic } from "../../src/traffic/city_traffic.ts";
 import { writeJsonl } from "../../src/traffic/jsonl.ts";
 import { randomFrom } from "../../src/traffic/random.ts";
 import { assertCounted } from "./counted.ts";
+import { assertComputed, recordedRides } from "./recorded.ts";
 import { replayed, replayedThroughKills, type Result } from "./replays.ts";
 
 const minutes = 40;
@@ -40,6 +41,7 @@ if (![events, kills, seed].every(Number.isSafeInteger)) {
 const folder = await mkdtemp(join(tmpdir(), "waymark-prove-"));
 const rows: [way: string, verdict: string, seconds: string][] = [];
 try {
+  await proveRecorded();
   await prove();
 } finally {
   await rm(folder, { recursive: true, force: true });
@@ -74,6 +76,35 @@ async function prove(): Promise<void> {
       killMsMax,
     });
   });
+}
+
+/** The same over real rides, where the recorded data lies beside the project. */
+async function proveRecorded(): Promise<void> {
+  const file = await recordedRides();
+  if (file === null) return console.log("the recorded rides are absent: nothing was proven over them");
+  const dataDir = join(folder, "recorded");
+  const format = "nyc-taxi-2013";
+  const run = await attempt(
+    "New York, whole, 1 owner",
+    () => replayed({ file, format, clickhouse: true, dataDir }),
+    null,
+  );
+  if (run === null) return;
+  const checked = async (work: () => Promise<unknown>) => {
+    const startedMs = systemClock.monotonicMs();
+    await work();
+    return { ...run, seconds: (systemClock.monotonicMs() - startedMs) / 1_000 };
+  };
+  await attempt(
+    "New York equals the recount",
+    () => checked(() => assertCounted(file, dataDir, run.lines, format)),
+    run,
+  );
+  await attempt(
+    "New York equals SQL over raw rows",
+    () => checked(() => assertComputed(dataDir, run.lines)),
+    run,
+  );
 }
 
 /** A way counts as passed when it ends and its windows and ledger are, byte for byte, those of the first. */

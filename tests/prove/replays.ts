@@ -15,6 +15,10 @@ export type Replay = {
   file: string;
   owners?: number;
   speed?: number;
+  /** Default: jsonl. */
+  format?: string;
+  /** Whether ClickHouse is filled too. */
+  clickhouse?: boolean;
   /** Kept when given; else a folder that goes with the run. */
   dataDir?: string;
   /** How often the child takes snapshots. Default: as the service does. */
@@ -28,10 +32,12 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** One child; killed with SIGKILL after `killAfterMs` unless it ended before. */
 export async function replayOnce(
-  { file, owners = 1, speed, dataDir, snapshotMs }: Replay,
+  { file, format, clickhouse, owners = 1, speed, dataDir, snapshotMs }: Replay,
   { out, killAfterMs }: { out: string; killAfterMs?: number },
 ): Promise<Ended> {
   const args = ["run", "-A", main, "replay", file, "--owners", String(owners), "--out", out];
+  if (format !== undefined) args.push("--format", format);
+  if (clickhouse === true) args.push("--clickhouse");
   if (speed !== undefined) args.push("--speed", String(speed));
   if (dataDir !== undefined) args.push("--data-dir", dataDir);
   const startedMs = systemClock.monotonicMs();
