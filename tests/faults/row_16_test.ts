@@ -1,10 +1,13 @@
 /** Row 16: every event arrives one to five times, minutes apart and across restarts, and is counted once. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { utf8 } from "../../src/ids.ts";
+import { ledgerView } from "../../src/node/views.ts";
 import { isoTime, minuteMs, secondMs } from "../../src/time.ts";
 import type { SentItem } from "../../src/traffic/item.ts";
 import { outcome } from "../pipeline/harness.ts";
-import { startMs } from "./live.ts";
+import { publishedOn } from "../pipeline/published.ts";
+import { live, startMs } from "./live.ts";
 
 const rides = 200;
 const steps = ["requested", "accepted", "started", "completed"] as const;
@@ -64,5 +67,42 @@ describe("row 16: duplicates", () => {
     assert.equal(facts.length, rides);
     // Rides begin 3 s apart: a window of five minutes amid them has the requests of 100.
     assert.equal(windows.find((w) => w.window_start === isoTime(startMs + 2 * minuteMs))!.requests, 100);
+  });
+
+  it("dead letters that are sent in again twice, once their time has come, count once", async () => {
+    const world = await live();
+    try {
+      const early = {
+        event_type: "requested",
+        ride_id: "early",
+        city: "wien",
+        timestamp: isoTime(startMs + 20 * minuteMs),
+      };
+      const partition = world.pipeline.context.partitionOf("ride-events", utf8("early"));
+      // Undefined until the partitions are assigned.
+      const total = () => ledgerView(world.pipeline).total["ride-events"];
+      await world.send("ride-events", partition, early);
+      await world.until("it is refused", () => total()?.dead_lettered === 1);
+      await world.until("it is published", async () => (await letters()).length === 1);
+      await world.pass(20 * minuteMs, 20 * secondMs);
+      for (let times = 0; times < 2; times++) {
+        await world.send("ride-events", partition, (await letters())[0]!.value.slice());
+        await world.restart();
+        await world.pass(5 * secondMs, secondMs);
+      }
+      await world.until("both are read", () => total()?.read === 3);
+      const { counted, duplicates, dead_lettered } = total()!;
+      assert.deepEqual({ counted, duplicates, dead_lettered }, {
+        counted: 1,
+        duplicates: 1,
+        dead_lettered: 1,
+      });
+    } finally {
+      await world.stop();
+    }
+
+    function letters() {
+      return publishedOn(world.log, "dead-letters", world.pipeline.naming);
+    }
   });
 });
