@@ -17,6 +17,7 @@ import { assignPartitions, partitionName } from "./assignment.ts";
 import { type PartitionReader, type ReaderSource, startReader } from "./partition_reader.ts";
 import type { Commit, GroupHandlers, JoinOptions, Membership, TopicPartition } from "./port.ts";
 import { topicMissing } from "./refusals.ts";
+import { eventLoopTurns } from "./turns.ts";
 
 export type GroupSource = ReaderSource & {
   partitionCount(topic: string): number | null;
@@ -46,7 +47,7 @@ type Group = { name: string; members: Member[]; slots: Map<string, Slot>; dueToA
 
 export function consumerGroups(source: GroupSource): Groups {
   const groups = new Map<string, Group>();
-  const turn = turnstile();
+  const turn = eventLoopTurns();
   let joined = 0;
 
   function join({ group: name, topics, handlers, batchRecordsMax = limits.fetchRecordsMax }: JoinOptions) {
@@ -182,24 +183,4 @@ function notOwner({ memberId }: Member, { topic, partition, offset }: Commit): W
     "log_unavailable",
     `${memberId} cannot commit offset ${offset} of ${topic}/${partition}: the partition is not assigned to it`,
   );
-}
-
-/**
- * Lets one waiter pass per turn of the event loop, in order of arrival: partitions take turns, and between two
- * batches timers and sockets are served.
- */
-function turnstile(): () => Promise<void> {
-  const waiting: (() => void)[] = [];
-  async function admit(): Promise<void> {
-    while (waiting.length > 0) {
-      await breathe();
-      waiting[0]!();
-      waiting.shift();
-    }
-  }
-  return () =>
-    new Promise((resolve) => {
-      waiting.push(resolve);
-      if (waiting.length === 1) void admit();
-    });
 }

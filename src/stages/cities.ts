@@ -39,7 +39,6 @@ type City = {
 
 export class CitiesFold implements Fold {
   readonly #context: StageContext;
-  readonly #partition: number;
   readonly #sources: CitySources;
   readonly #rideClosings = new Closings();
   readonly #supplyClosings = new Closings();
@@ -55,9 +54,8 @@ export class CitiesFold implements Fold {
   #droppedBelowMs = 0;
   #sinceMs: number | null = null;
 
-  constructor(context: StageContext, partition: number) {
+  constructor(context: StageContext) {
     this.#context = context;
-    this.#partition = partition;
     this.#sources = new CitySources(context.partitions);
   }
 
@@ -348,10 +346,6 @@ export class CitiesFold implements Fold {
     return { watermarkMs: finite(this.#sources.rideMs), actors: { city: this.#cities.size } };
   }
 
-  get partition(): number {
-    return this.#partition;
-  }
-
   get sources(): readonly Source[] {
     return this.#sources.all;
   }
@@ -381,6 +375,6 @@ export function citiesStage(context: StageContext): Stage<CitiesFold> {
     source: "city-partials",
     declaresIdle: false,
     warmUpMs: 2 * windowMs + latenessMs + holdMs,
-    create: (partition) => new CitiesFold(context, partition),
+    create: () => new CitiesFold(context),
   };
 }

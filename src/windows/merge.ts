@@ -97,22 +97,6 @@ export class CityPanes {
     return [...ends].sort((a, b) => a - b);
   }
 
-  /** What each source contributed to a window, for explaining it. */
-  contributions(endMs: number): Map<number, { positions: number; offset: number; values: number[] }> {
-    const bySource = new Map<number, { positions: number; offset: number; values: number[] }>();
-    for (let at = endMs - this.#windowMs; at < endMs; at += paneMs) {
-      for (const [source, position, offset, values] of this.#panes.get(at)?.registers.values() ?? []) {
-        const sum = bySource.get(source) ??
-          { positions: 0, offset: -1, values: new Array<number>(this.#width).fill(0) };
-        sum.positions += position;
-        sum.offset = Math.max(sum.offset, offset);
-        values.forEach((value, i) => sum.values[i]! += value);
-        bySource.set(source, sum);
-      }
-    }
-    return bySource;
-  }
-
   newestPaneMs(): number {
     return Math.max(-Infinity, ...this.#panes.keys());
   }

@@ -111,18 +111,4 @@ describe("CityPanes", () => {
     assert.deepEqual(ends(-Infinity, Infinity), [4, 5, 6, 7, 8, 10, 11, 12, 13, 14]);
     assert.deepEqual(ends(6, 11), [7, 8, 10, 11]);
   });
-
-  it("explains a window by what each source gave to it", () => {
-    const panes = new CityPanes(width, windowMs);
-    panes.apply(0, [0, 2, 5, [3]], "");
-    panes.apply(minute, [0, 1, 9, [4, 1]], "");
-    panes.apply(minute, [2, 4, 6, [5]], "");
-    assert.deepEqual(
-      panes.contributions(5 * minute),
-      new Map([
-        [0, { positions: 3, offset: 9, values: [7, 1] }],
-        [2, { positions: 4, offset: 6, values: [5, 0] }],
-      ]),
-    );
-  });
 });

@@ -1,5 +1,8 @@
-/** Lets one waiter pass per turn of the event loop: between two batches, timers, sockets and heartbeats are served. */
-import { breathe } from "../../time.ts";
+/**
+ * Lets one waiter pass per turn of the event loop, in order of arrival: partitions take turns, and between two batches
+ * timers, sockets and heartbeats are served.
+ */
+import { breathe } from "../time.ts";
 
 export function eventLoopTurns(): () => Promise<void> {
   const waiting: (() => void)[] = [];
