@@ -5,14 +5,14 @@ import { createRequire } from "node:module";
 import { after, afterEach, beforeEach, describe, it } from "node:test";
 import kafkajs from "kafkajs";
 import { fromUtf8, utf8 } from "../../src/ids.ts";
-import { contractTopicSettings, openKafkaLog } from "../../src/log/kafka/log.ts";
+import { contractTopicSettings, type KafkaLogOptions, openKafkaLog } from "../../src/log/kafka/log.ts";
 import { fromSnappy } from "../../src/log/kafka/codecs.ts";
-import { readBatches } from "../../src/log/kafka/fetch.ts";
 import { logClock } from "../../src/log/kafka/log_clock.ts";
 import type { Log, LogRecord } from "../../src/log/port.ts";
 import { hourMs, manualClock, systemClock } from "../../src/time.ts";
 import { codeOf, eventually } from "../conformance/eventually.ts";
 import { groupRecorder } from "../conformance/group_recorder.ts";
+import { framedSnappy } from "../unit/log/kafka/batch_bytes.ts";
 import { brokers, freshPrefix, quickTiming } from "./kafka_under_test.ts";
 
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel, Partitioners } = kafkajs;
@@ -26,15 +26,19 @@ const topic = () => `${prefix}ride-events`;
 const tp = () => ({ topic: topic(), partition: 0 });
 const spec = (partitions = 1) => ({ topic: topic(), partitions, retentionMs: 60_000 });
 
-beforeEach(async () => {
-  prefix = freshPrefix();
-  log = await openKafkaLog({
+const open = (other: Partial<KafkaLogOptions> = {}) =>
+  openKafkaLog({
     brokers,
     clock: systemClock,
     replicationFactor: 1,
     timing: quickTiming,
     topicSettings: contractTopicSettings({ prefix, generation: 1 }),
+    ...other,
   });
+
+beforeEach(async () => {
+  prefix = freshPrefix();
+  log = await open();
 });
 afterEach(async () => await log.close());
 
@@ -58,11 +62,16 @@ describe("openKafkaLog", () => {
 describe("times on a topic that the broker stamps", () => {
   beforeEach(async () => await log.ensureTopics([spec()]));
 
-  it("a stated time travels beside the broker's and is the record's time for readers", async () => {
-    await log.append([{ ...tp(), key: null, value: utf8("old"), timestampMs: 1_358_000_000_123 }]);
-    const [record] = await log.read(tp(), 0, 1);
+  it("a stated time travels beside the broker's, and is the record's time where stated times count", async () => {
+    const replay = await open({ recordedTimes: true });
+    await replay.append([{ ...tp(), key: null, value: utf8("old"), timestampMs: 1_358_000_000_123 }]);
+    const [record] = await replay.read(tp(), 0, 1);
+    await replay.close();
     assert.deepEqual([record!.timestampMs, record!.headers], [1_358_000_000_123, null]);
     assert.ok(await log.offsetAt(tp(), systemClock.nowMs() - hourMs) === 0, "the broker's own time is today");
+    const [stamped] = await log.read(tp(), 0, 1);
+    assert.ok(stamped!.timestampMs > systemClock.nowMs() - hourMs, "elsewhere the broker's time counts");
+    assert.deepEqual(stamped!.headers, { "waymark-recorded-at": "1358000000123" });
   });
 
   it("clockMs follows the acknowledged append times", async () => {
@@ -91,27 +100,10 @@ describe("logClock", () => {
 describe("record batches of strangers", () => {
   beforeEach(async () => await log.ensureTopics([spec()]));
 
-  /** Literals only, one block in the frame of the Java client: what kafkajs would need a library for. */
-  function literalSnappy(plain: Buffer): Buffer {
-    const length: number[] = [];
-    for (let rest = plain.length; length.length === 0 || rest > 0; rest = Math.floor(rest / 128)) {
-      length.push(rest % 128 + (rest >= 128 ? 128 : 0));
-    }
-    const parts: Uint8Array[] = [Buffer.from(length)];
-    for (let at = 0; at < plain.length; at += 60) {
-      const part = plain.subarray(at, at + 60);
-      parts.push(Buffer.from([(part.length - 1) << 2]), part);
-    }
-    const block = Buffer.concat(parts);
-    const size = Buffer.alloc(4);
-    size.writeUInt32BE(block.length);
-    return Buffer.concat([Buffer.from("82534e41505059000000000100000001", "hex"), size, block]);
-  }
-
   const readSnappy = CompressionCodecs[CompressionTypes.Snappy]!;
   CompressionCodecs[CompressionTypes.Snappy] = () => ({
     ...readSnappy(),
-    compress: async ({ buffer }: { buffer: Buffer }) => literalSnappy(buffer),
+    compress: async ({ buffer }: { buffer: Buffer }) => framedSnappy(buffer),
   });
   after(() => CompressionCodecs[CompressionTypes.Snappy] = readSnappy);
 
@@ -159,21 +151,6 @@ describe("the request queue of kafkajs", () => {
     const queue = { pending: [], throttledUntil: -1, throttleCheckTimeoutId: null };
     prototype.scheduleCheckPendingRequests.call(queue);
     assert.equal(queue.throttleCheckTimeoutId, null);
-  });
-});
-
-describe("readBatches", () => {
-  it("goes on behind a batch of which compaction has left nothing, and leaves out one that was cut off", async () => {
-    const head = Buffer.alloc(61);
-    head.writeBigInt64BE(70n, 0); // base offset
-    head.writeInt32BE(49, 8); // length
-    head.writeInt8(2, 16); // format
-    head.writeInt32BE(9, 23); // last offset delta
-    assert.deepEqual(await readBatches(head), { messages: [], nextOffset: 80 });
-    assert.deepEqual(await readBatches(Buffer.concat([head, head.subarray(0, 40)])), {
-      messages: [],
-      nextOffset: 80,
-    });
   });
 });
 

@@ -1,11 +1,12 @@
 /**
- * Compression of record batches: kafkajs knows gzip and none; lz4, zstd and snappy are added to its table.
+ * Compression of record batches. For the old formats, which kafkajs decodes, lz4, zstd and snappy are added to its
+ * table, where it has gzip only.
  *
  * lz4 runs off the event loop, zstd in the runtime. Snappy is only read: as the Java client frames it (xerial: a
  * header, then length-prefixed blocks) and bare, as librdkafka writes it.
  */
 import { Buffer } from "node:buffer";
-import { gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import kafkajs from "kafkajs";
 import { compressFrame, decompressFrame } from "lz4-napi";
 import { WaymarkError } from "../../errors.ts";
@@ -14,19 +15,22 @@ type Encoded = { buffer: Buffer };
 
 const { CompressionCodecs, CompressionTypes } = kafkajs;
 
-export const compressionCodes = { none: 0, gzip: 1, lz4: 3 } as const;
+export const compressionCodes = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
+
+/** Of one decompressed batch: more is not a batch that a broker would have taken. */
+const plainBytesMax = 256 * 1024 * 1024;
 
 CompressionCodecs[CompressionTypes.LZ4] = () => ({
   compress: ({ buffer }: Encoded) => compressFrame(buffer),
-  decompress: (bytes: Buffer) => decompressFrame(bytes),
+  decompress: (bytes: Buffer) => decompressed(bytes, compressionCodes.lz4),
 });
 CompressionCodecs[CompressionTypes.ZSTD] = () => ({
   compress: async ({ buffer }: Encoded) => zstdCompressSync(buffer),
-  decompress: async (bytes: Buffer) => zstdDecompressSync(bytes),
+  decompress: (bytes: Buffer) => decompressed(bytes, compressionCodes.zstd),
 });
 CompressionCodecs[CompressionTypes.Snappy] = () => ({
   compress: () => Promise.reject(new WaymarkError("config_invalid", "snappy is read but not written")),
-  decompress: async (bytes: Buffer) => fromSnappy(bytes),
+  decompress: (bytes: Buffer) => decompressed(bytes, compressionCodes.snappy),
 });
 
 /** What is written: none, gzip or lz4. */
@@ -35,11 +39,30 @@ export async function compressed(plain: Buffer, compression: number): Promise<Bu
   return compression === compressionCodes.lz4 ? await compressFrame(plain) : gzipSync(plain);
 }
 
+/** What was written with any of `compressionCodes`. */
+export async function decompressed(stored: Buffer, compression: number): Promise<Buffer> {
+  switch (compression) {
+    case compressionCodes.none:
+      return stored;
+    case compressionCodes.gzip:
+      return gunzipSync(stored, { maxOutputLength: plainBytesMax });
+    case compressionCodes.snappy:
+      return fromSnappy(stored);
+    case compressionCodes.lz4:
+      return await decompressFrame(stored);
+    case compressionCodes.zstd:
+      return zstdDecompressSync(stored, { maxOutputLength: plainBytesMax });
+    default:
+      throw new WaymarkError(
+        "log_unavailable",
+        `a record batch is compressed in way ${compression}, wanted 0 to 4`,
+      );
+  }
+}
+
 const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 /** The magic, a version and the version that can read it. */
 const xerialHeaderBytes = 16;
-/** Of one decompressed batch: more is not a batch that a broker would have taken. */
-const plainBytesMax = 256 * 1024 * 1024;
 
 export function fromSnappy(bytes: Buffer): Buffer {
   if (!bytes.subarray(0, xerialMagic.length).equals(xerialMagic)) return fromSnappyBlock(bytes);

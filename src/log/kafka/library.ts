@@ -42,6 +42,7 @@ export type ApiName =
   | "CreateTopics"
   | "DeleteRecords"
   | "DescribeConfigs"
+  | "DescribeGroups"
   | "Fetch"
   | "GroupCoordinator"
   | "Heartbeat"
@@ -59,24 +60,20 @@ export type ApiName =
 export type Decoder = {
   readInt16(): number;
   readInt32(): number;
-  readInt64(): { toString(): string };
+  readInt64(): bigint;
   readString(): string;
   readBytes(length: number): Buffer;
   readArray<T>(read: (decoder: Decoder) => T): T[];
 };
 
-/** A record as kafkajs decodes it; numbers of 64 bits are texts. */
-export type DecodedRecord = {
+/** A message of an old format as kafkajs decodes it; numbers of 64 bits are texts. */
+export type OldMessage = {
   offset: string;
-  timestamp: string;
+  /** The oldest format has none. */
+  timestamp?: string;
   key: Buffer | null;
   value: Buffer | null;
-  headers: Record<string, Buffer | Buffer[] | undefined>;
-  isControlRecord?: boolean;
-  batchContext: { producerId: string; inTransaction: boolean };
 };
-
-export type AbortedTransaction = { producerId: string; firstOffset: string };
 
 const definitions = require("kafkajs/src/protocol/requests").requests as Record<ApiName, unknown>;
 const apiKeys = require("kafkajs/src/protocol/requests/apiKeys") as Record<ApiName, number>;
@@ -100,18 +97,11 @@ const FieldEncoder = require("kafkajs/src/protocol/encoder") as new () => Encode
 /** The checksum of record batches. */
 export const crc32c = require("kafkajs/src/protocol/recordBatch/crc32C") as (bytes: Buffer) => number;
 export const FieldDecoder = require("kafkajs/src/protocol/decoder") as new (bytes: Buffer) => Decoder;
-/** Decodes the record batch at the decoder's position and moves past it. */
-export const decodeRecordBatch = require("kafkajs/src/protocol/recordBatch/v0/decoder") as (
-  decoder: Decoder,
-) => Promise<{ records: DecodedRecord[] }>;
 /** Decodes the message formats that brokers before 0.11 wrote. */
 export const decodeMessageSet = require("kafkajs/src/protocol/messageSet/decoder") as (
   decoder: Decoder,
   size: number,
-) => Promise<DecodedRecord[]>;
-export const withoutAborted = require("kafkajs/src/consumer/filterAbortedMessages") as (
-  found: { messages: DecodedRecord[]; abortedTransactions: AbortedTransaction[] },
-) => DecodedRecord[];
+) => Promise<OldMessage[]>;
 export const { MemberMetadata, MemberAssignment } = require("kafkajs/src/consumer/assignerProtocol") as {
   MemberMetadata: {
     encode(metadata: { version: number; topics: string[]; userData: Buffer }): Buffer;
