@@ -20,6 +20,7 @@ export const errorCodes = {
   log_replaced: { kind: "configuration", exit: 3 },
   partition_count_changed: { kind: "configuration", exit: 3 },
   fold_version_differs: { kind: "configuration", exit: 3 },
+  cut_before_warm_up: { kind: "configuration", exit: 3 },
   topic_mismatch: { kind: "configuration", exit: 3 },
   log_format_unknown: { kind: "configuration", exit: 3 },
   migration_mismatch: { kind: "configuration", exit: 3 },

@@ -3,19 +3,39 @@ import type { Config } from "../config.ts";
 import { numberSettings } from "../config.ts";
 import { fingerprint, utf8 } from "../ids.ts";
 import { partitionOf } from "../log/partitioner.ts";
-import { type TopicName, topicPartitions } from "../log/topics.ts";
+import type { TopicName } from "../log/topics.ts";
+import { forEveryTopic } from "../topic_defaults.ts";
 import { foldVersions, type StageContext } from "../stages/context.ts";
+
+/** Topics whose partitions are sources or targets of registers, and by whose numbers these are named. */
+const named: readonly TopicName[] = ["ride-events", "driver-locations", "city-partials"];
+
+export const partitionsOf = (config: Config): Record<TopicName, number> =>
+  forEveryTopic("partitions", config.WAYMARK_PARTITIONS);
 
 /**
  * The hash of everything that changes a number: the settings marked so, how keys find partitions, and the folds'
  * own versions. Two processes with different fold versions must not feed the same generation.
+ *
+ * Of the partition counts only those are in it that are not the usual ones, so that it is the same as before there
+ * was a setting for them.
  */
 export function foldVersionOf(config: Config): string {
-  const parts = [numberSettings(config), config.WAYMARK_PARTITIONER, Object.entries(foldVersions)];
+  const usual = forEveryTopic("partitions");
+  const counts = Object.entries(partitionsOf(config)).filter(([topic, count]) =>
+    named.includes(topic as TopicName) && count !== usual[topic as TopicName]
+  );
+  const parts: unknown[] = [
+    numberSettings(config),
+    config.WAYMARK_PARTITIONER,
+    Object.entries(foldVersions),
+  ];
+  if (counts.length > 0) parts.push(counts);
   return fingerprint(utf8(JSON.stringify(parts)));
 }
 
 export function stageContext(config: Config): StageContext {
+  const partitions = partitionsOf(config);
   return {
     windows: {
       windowMs: config.WAYMARK_WINDOW_MS,
@@ -27,10 +47,12 @@ export function stageContext(config: Config): StageContext {
     foldVersion: foldVersionOf(config),
     generation: config.WAYMARK_GENERATION,
     logEpoch: config.WAYMARK_LOG_EPOCH,
+    topicPrefix: config.WAYMARK_TOPIC_PREFIX,
+    cut: { fromMs: config.WAYMARK_PUBLISH_FROM, untilMs: config.WAYMARK_PUBLISH_UNTIL },
     endedRideMs: config.WAYMARK_ENDED_RIDE_MS,
     driverMs: config.WAYMARK_DRIVER_MS,
-    partitions: topicPartitions,
+    partitions,
     partitionOf: (topic: TopicName, key: Uint8Array) =>
-      partitionOf(config.WAYMARK_PARTITIONER, key, topicPartitions[topic]),
+      partitionOf(config.WAYMARK_PARTITIONER, key, partitions[topic]),
   };
 }

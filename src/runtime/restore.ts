@@ -7,9 +7,10 @@
  * else a cold start, which folds one warm-up before the committed position without publishing, so that what is
  * published afterwards is as complete as if nothing had been lost.
  */
+import { WaymarkError } from "../errors.ts";
 import type { Fold, Stage } from "../fold.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
-import { breathe } from "../time.ts";
+import { breathe, isoTime, minuteMs } from "../time.ts";
 import type { Snapshot } from "./acquire.ts";
 import type { Manifest } from "./manifest.ts";
 import { unpackEntries } from "./segments.ts";
@@ -51,16 +52,31 @@ async function start<F extends Fold>(
     fold.since(0);
     return { fold, nextOffset: 0, publishFrom: null, ...nowhere };
   }
-  const { from, publishFrom } = await coldStart(
+  const committed = (await log.committed(group, tp.topic))[tp.partition]?.offset ?? null;
+  const { from, publishFrom, warmMs, committedMs } = await coldStart(
     log,
     tp,
     bounds,
     stage.warmUpMs,
-    (await log.committed(group, tp.topic))[tp.partition]?.offset ?? null,
+    committed,
   );
+  const cutMs = stage.takesOverAtMs ?? null;
+  // What was committed after the cut has been taken over already: this start is cold for another reason.
+  if (cutMs !== null && warmMs !== null && cutMs < warmMs && !(committedMs !== null && committedMs > cutMs)) {
+    await refuseCut(log, tp.topic, cutMs, stage.warmUpMs);
+  }
   fold.since(from);
   return { fold, nextOffset: from, publishFrom, ...nowhere };
 }
+
+type ColdStart = {
+  from: number;
+  publishFrom: number;
+  /** When a fold from the log's first record has seen one warm-up; null: the log is empty. */
+  warmMs: number | null;
+  /** Time of the last record before the committed position; null: none, or the log no longer has it. */
+  committedMs: number | null;
+};
 
 /** Where to begin folding and where to begin publishing, in a log that no longer has offset 0. */
 async function coldStart(
@@ -69,14 +85,43 @@ async function coldStart(
   bounds: { start: number; end: number },
   warmUpMs: number,
   committed: number | null,
-): Promise<{ from: number; publishFrom: number }> {
-  const timeAt = async (offset: number) => (await log.read(tp, offset, 1))[0]?.timestampMs ?? null;
-  const firstMs = await timeAt(bounds.start);
-  const warmAt = firstMs === null ? bounds.end : await log.offsetAt(tp, firstMs + warmUpMs);
-  if (committed === null || committed <= bounds.start) return { from: bounds.start, publishFrom: warmAt };
-  const committedMs = await timeAt(Math.min(committed, bounds.end) - 1);
-  if (committedMs === null || firstMs === null || committedMs - firstMs < warmUpMs) {
-    return { from: bounds.start, publishFrom: Math.max(committed, warmAt) };
+): Promise<ColdStart> {
+  const firstMs = await timeAt(log, tp, bounds.start);
+  const warmMs = firstMs === null ? null : firstMs + warmUpMs;
+  const warmAt = warmMs === null ? bounds.end : await log.offsetAt(tp, warmMs);
+  if (committed === null || committed <= bounds.start) {
+    return { from: bounds.start, publishFrom: warmAt, warmMs, committedMs: null };
   }
-  return { from: await log.offsetAt(tp, committedMs - warmUpMs), publishFrom: committed };
+  const committedMs = await timeAt(log, tp, Math.min(committed, bounds.end) - 1);
+  if (committedMs === null || warmMs === null || committedMs < warmMs) {
+    return { from: bounds.start, publishFrom: Math.max(committed, warmAt), warmMs, committedMs };
+  }
+  return {
+    from: await log.offsetAt(tp, committedMs - warmUpMs),
+    publishFrom: committed,
+    warmMs,
+    committedMs,
+  };
+}
+
+async function timeAt(log: Log, tp: TopicPartition, offset: number): Promise<number | null> {
+  return (await log.read(tp, offset, 1))[0]?.timestampMs ?? null;
+}
+
+/** Names the earliest boundary that suits every partition, so that the second try is not refused for another one. */
+async function refuseCut(log: Log, topic: string, cutMs: number, warmUpMs: number): Promise<never> {
+  const bounds = await log.bounds(topic);
+  const firsts = await Promise.all(
+    bounds.map(({ start }, partition) => start === 0 ? null : timeAt(log, { topic, partition }, start)),
+  );
+  const warmMs = Math.max(...firsts.filter((ms) => ms !== null)) + warmUpMs;
+  throw new WaymarkError(
+    "cut_before_warm_up",
+    `WAYMARK_PUBLISH_FROM is ${
+      isoTime(cutMs)
+    }, but ${topic} no longer begins with its first record, and what is ` +
+      `folded from the middle is exact from ${isoTime(Math.ceil(warmMs / minuteMs) * minuteMs)} on: ` +
+      `take that minute or a later one, here and as WAYMARK_PUBLISH_UNTIL of the old generation. ` +
+      `If this generation took over long ago, leave WAYMARK_PUBLISH_FROM out`,
+  );
 }

@@ -26,9 +26,15 @@ export class BoardAlerts {
     return true;
   }
 
-  /** One transition per incident: open ones first, then the latest. */
+  /**
+   * One transition per incident: open ones first, then the latest. What an older generation left open is over as soon
+   * as there is a newer incident of the same rule and city, and is not shown.
+   */
   list(): AlertTransition[] {
     const open = (t: AlertTransition) => t.state === "resolved" ? 1 : 0;
-    return [...this.#incidents.values()].flat().sort((a, b) => open(a) - open(b) || latestFirst(a, b));
+    const standing = [...this.#incidents.values()].flatMap((incidents) =>
+      incidents.filter((t, i) => i === 0 || t.state === "resolved")
+    );
+    return standing.sort((a, b) => open(a) - open(b) || latestFirst(a, b));
   }
 }

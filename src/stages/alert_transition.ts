@@ -17,7 +17,10 @@ export type TransitionFacts = {
 export function alertTransitionOf(facts: TransitionFacts): AlertTransition {
   const { rule, city, counts } = facts;
   const ended = counts.completed + counts.cancelled;
-  const value = Math.round((counts.cancelled / ended) * 10_000) / 10_000;
+  const value = ended === 0 ? null : Math.round((counts.cancelled / ended) * 10_000) / 10_000;
+  const share = value === null
+    ? "no ride ended"
+    : `${(value * 100).toFixed(1)} % of ${ended} ended rides were cancelled`;
   return {
     alert_id: `${rule.name}/${city}/${isoTime(facts.sinceMs)}`,
     rule: rule.name,
@@ -31,9 +34,7 @@ export function alertTransitionOf(facts: TransitionFacts): AlertTransition {
     window_end: isoTime(facts.boundaryMs),
     rev: facts.rev,
     counts,
-    summary: `${city}: ${(value * 100).toFixed(1)} % of ${ended} ended rides were cancelled (limit ${
-      rule.threshold * 100
-    } %), ${facts.state}`,
+    summary: `${city}: ${share} (limit ${rule.threshold * 100} %), ${facts.state}`,
     dedup_key: `waymark:${rule.name}:${city}`,
   };
 }

@@ -17,12 +17,14 @@ import { CityPanes, type CityPanesState } from "../windows/merge.ts";
 import { decodePartial, type Partial, type SourceId } from "../windows/partial.ts";
 import { paneMs, paneStart } from "../windows/settings.ts";
 import { realWatermark, type Source } from "../windows/sources.ts";
-import { type ClosedBoundary, judgeCity } from "./city_alerts.ts";
+import { alertAt, type ClosedBoundary, judgeCity } from "./city_alerts.ts";
 import { CitySources, type CitySourcesState, type Passed } from "./city_sources.ts";
 import { cityWindowOf, type Gauges } from "./city_window.ts";
 import type { StageContext } from "./context.ts";
+import { isPublished } from "./cut.ts";
 import { type Missed, MissedPanes, type MissedPanesState } from "./missed_panes.ts";
 import { field, paneWidth } from "./pane_fields.ts";
+import { Takeover } from "./takeover.ts";
 
 /** Updates one flush sends per city: the windows around now. The rest is told when it closes. */
 const updatesPerCityMax = 8;
@@ -44,6 +46,7 @@ export class CitiesFold implements Fold {
   readonly #supplyClosings = new Closings();
   #cities = new Map<string, City>();
   readonly #missed = new MissedPanes();
+  readonly #takeover: Takeover;
   #unreadable = 0;
   /** Boundaries up to these are closed over the ride sources, and with supply. */
   #rideClosedMs = -1;
@@ -57,6 +60,7 @@ export class CitiesFold implements Fold {
   constructor(context: StageContext) {
     this.#context = context;
     this.#sources = new CitySources(context.partitions);
+    this.#takeover = new Takeover(context.cut.fromMs);
   }
 
   fold(record: LogRecord, out: Outbox): void {
@@ -122,8 +126,9 @@ export class CitiesFold implements Fold {
     if (rides !== null || all !== null) this.#drop();
   }
 
-  #closeRides({ beforeMs, untilMs }: Passed, out: Outbox): void {
-    for (const boundaryMs of this.#boundaries(beforeMs, untilMs, this.#rideClosings)) {
+  #closeRides(passed: Passed, out: Outbox): void {
+    const boundaries = this.#boundaries(passed, this.#rideClosings, this.#takeover.in(passed));
+    for (const boundaryMs of boundaries) {
       const sums = this.#rideClosings.freeze(boundaryMs);
       this.#rideClosedMs = boundaryMs;
       for (const [name, values] of sums) this.#gauges(name, boundaryMs).open = values[0] ?? 0;
@@ -133,15 +138,19 @@ export class CitiesFold implements Fold {
         city.dirty.delete(boundaryMs);
         this.#publish(name, boundaryMs, "final", out);
       }
+      for (const city of this.#takeover.at(boundaryMs)) {
+        const memory = this.#cities.get(city)?.alert ?? calm;
+        out.push(alertAt(this.#context, memory, { city, boundaryMs, sums: sums.get(city) ?? [] }));
+      }
     }
-    this.#rideClosings.closeUpTo(untilMs);
-    this.#rideClosedMs = untilMs;
+    this.#rideClosings.closeUpTo(passed.untilMs);
+    this.#rideClosedMs = passed.untilMs;
   }
 
-  #closeSupply({ beforeMs, untilMs }: Passed, out: Outbox): void {
+  #closeSupply(passed: Passed, out: Outbox): void {
     const known = this.#sources.knowsSupply;
-    if (known) this.#supplyFromMs ??= Math.max(-1, paneStart(beforeMs));
-    for (const boundaryMs of this.#boundaries(beforeMs, untilMs, this.#supplyClosings)) {
+    if (known) this.#supplyFromMs ??= Math.max(-1, paneStart(passed.beforeMs));
+    for (const boundaryMs of this.#boundaries(passed, this.#supplyClosings)) {
       const sums = this.#supplyClosings.freeze(boundaryMs);
       this.#supplyClosedMs = boundaryMs;
       if (!known) continue;
@@ -150,19 +159,20 @@ export class CitiesFold implements Fold {
       }
       for (const [name] of this.#sorted()) this.#publish(name, boundaryMs, "final", out);
     }
-    this.#supplyClosings.closeUpTo(untilMs);
-    this.#supplyClosedMs = untilMs;
+    this.#supplyClosings.closeUpTo(passed.untilMs);
+    this.#supplyClosedMs = passed.untilMs;
   }
 
   #judge(city: City, closed: ClosedBoundary, out: Outbox): void {
+    this.#takeover.note(closed.city, closed.boundaryMs);
     const { memory, output } = judgeCity(this.#context, city.alert, closed);
     city.alert = memory;
     if (output !== null) out.push(output);
   }
 
-  /** The boundaries in (before, until] at which a window ends or a source said something. */
-  #boundaries(beforeMs: number, untilMs: number, closings: Closings): number[] {
-    const boundaries = new Set(closings.boundaries(untilMs));
+  /** The boundaries in (before, until] at which a window ends or a source said something, and the `others`. */
+  #boundaries({ beforeMs, untilMs }: Passed, closings: Closings, others: number[] = []): number[] {
+    const boundaries = new Set([...closings.boundaries(untilMs), ...others]);
     for (const city of this.#cities.values()) {
       for (const end of city.panes.ends(paneStart(beforeMs), untilMs)) {
         boundaries.add(end);
@@ -224,6 +234,7 @@ export class CitiesFold implements Fold {
   }
 
   #publish(name: string, endMs: number, kind: CityWindow["kind"], out: Outbox): void {
+    if (!isPublished(this.#context.cut, endMs)) return;
     const window = this.window(name, endMs, kind);
     if (window === null) return;
     out.push({
@@ -297,6 +308,7 @@ export class CitiesFold implements Fold {
     yield ["sources", this.#sources.state()];
     yield ["closings", this.#rideClosings.state(), this.#supplyClosings.state()];
     yield ["missed", this.#missed.state()];
+    if (this.#takeover.state.length > 0) yield ["takeover", this.#takeover.state];
     for (const [name, city] of this.#cities) {
       yield ["city", name, city.panes.state(), [...city.gauges], city.alert];
     }
@@ -323,6 +335,9 @@ export class CitiesFold implements Fold {
         break;
       case "missed":
         this.#missed.restore(data[0] as MissedPanesState);
+        break;
+      case "takeover":
+        this.#takeover.restore(data[0] as string[]);
         break;
       case "city": {
         const [name, panes, gauges, alert] = data as [

@@ -1,12 +1,17 @@
 /** What every stage is built with: settings, numbers of this installation, and how keys find partitions. */
 import type { TopicName } from "../log/topics.ts";
 import { paneMs, type WindowSettings } from "../windows/settings.ts";
+import type { Cut } from "./cut.ts";
 
 export type StageContext = {
   windows: WindowSettings;
   foldVersion: string;
   generation: number;
   logEpoch: number;
+  /** Before the names of this installation's topics, for naming a record's source. */
+  topicPrefix: string;
+  /** What this generation publishes of its windows, alerts and facts. */
+  cut: Cut;
   /** How long an ended ride, and a driver without positions, is remembered: event time. */
   endedRideMs: number;
   driverMs: number;

@@ -17,6 +17,7 @@ import { utf8 } from "../ids.ts";
 import { checkLedger, type Ledger, newLedger } from "../windows/ledger.ts";
 import { PartitionWatermark } from "../windows/watermark.ts";
 import type { StageContext } from "./context.ts";
+import { isPublished } from "./cut.ts";
 
 const noKey = new Uint8Array(0);
 
@@ -67,6 +68,7 @@ export class Intake {
   /** Publishes the original bytes with the reason; the partition moves on. */
   deadLetter(record: LogRecord, rejection: Rejection, out: Outbox): void {
     this.ledger.dead_lettered++;
+    if (!isPublished(this.#context.cut, record.timestampMs)) return;
     out.push({
       topic: "dead-letters",
       key: record.key ?? noKey,
@@ -92,6 +94,7 @@ export class Intake {
   late(record: LogRecord, eventMs: number, reason: "late" | "too_late", out: Outbox): void {
     if (reason === "late") this.ledger.late++;
     else this.ledger.too_late++;
+    if (!isPublished(this.#context.cut, record.timestampMs)) return;
     const lateMs = this.watermark.ms! - eventMs;
     out.push({
       topic: "late-events",
@@ -133,7 +136,7 @@ export class Intake {
 
   #source(record: LogRecord): Record<string, string> {
     return {
-      source_topic: this.#topic,
+      source_topic: this.#context.topicPrefix + this.#topic,
       source_partition: String(this.#partition),
       source_offset: String(record.offset),
       source_timestamp: isoTime(record.timestampMs),

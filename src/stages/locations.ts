@@ -258,6 +258,7 @@ export function locationsStage(context: StageContext): Stage<LocationsFold> {
     source: "driver-locations",
     declaresIdle: true,
     warmUpMs: context.driverMs + context.windows.windowMs + context.windows.latenessMs,
+    takesOverAtMs: context.cut.fromMs,
     create: (partition) => new LocationsFold(context, partition),
   };
 }

@@ -28,6 +28,7 @@ import { PaneTable, type Register } from "../windows/panes.ts";
 import { paneStart } from "../windows/settings.ts";
 import { ActorTable } from "./actor_table.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
+import { isPublished } from "./cut.ts";
 import { Intake, noteRefusal, type Refused } from "./intake.ts";
 import { field, paneWidth, waitFrom } from "./pane_fields.ts";
 import { type Ahead, PartialWriter, trimmed } from "./partial_writer.ts";
@@ -178,6 +179,7 @@ export class RidesFold implements Fold {
         this.#open.add(effect.city, effect.fromMs, effect.untilMs, effect.by);
         break;
       case "outcome": {
+        if (!isPublished(this.#context.cut, record.timestampMs)) return;
         const source = {
           logEpoch: this.#context.logEpoch,
           partition: this.#partition,
@@ -325,6 +327,7 @@ export function ridesStage(context: StageContext): Stage<RidesFold> {
     source: "ride-events",
     declaresIdle: true,
     warmUpMs: limits.rideMsMax + context.windows.windowMs + context.windows.latenessMs,
+    takesOverAtMs: context.cut.fromMs,
     create: (partition) => new RidesFold(context, partition),
   };
 }
