@@ -14,8 +14,13 @@ export const provenance = z.object({
   /** Offset of the next record to be folded: everything before it is contained. */
   offset: whole,
   watermark: isoOrNull,
+  /** When it answered, by its clock: an answer may be older than it looks when its process was paused. */
+  as_of: isoUtc,
 });
 export type Provenance = z.infer<typeof provenance>;
+
+/** What every answer about an actor carries, whether it is known or not. */
+export const ownedAnswer = z.object({ owner: provenance });
 
 export const seenEvent = z.object({
   event_type: z.string(),
@@ -95,7 +100,8 @@ export const partitionView = z.object({
   partition: whole,
   stage: z.string(),
   owner: z.string(),
-  state: z.enum(["running", "warming_up", "restoring", "stopped"]),
+  /** unowned: no node holds it. unknown: a node that may hold it has not answered. */
+  state: z.enum(["running", "warming_up", "restoring", "stopped", "unowned", "unknown"]),
   /** Next offset to fold, and the log's end. */
   position: whole,
   log_end: whole,
@@ -114,6 +120,41 @@ export const partitionView = z.object({
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
 }).meta({ title: "Partition", description: "One partition of one stage." });
 export type PartitionView = z.infer<typeof partitionView>;
+
+/** Everything before `rides` is complete in the first counts of a window, before `all` in the gauges too. */
+export const cityWatermarks = z.object({ rides: isoOrNull, all: isoOrNull, held_by: textOrNull });
+export type CityWatermarks = z.infer<typeof cityWatermarks>;
+
+export const sinkView = z.object({
+  state: z.enum(["off", "running", "behind", "failing"]),
+  rows: whole,
+  lag_records: whole,
+  oldest_seconds: z.number(),
+  error: textOrNull,
+});
+export type SinkView = z.infer<typeof sinkView>;
+
+/** A process of the fleet. One that has not answered has no name, and the partitions that its groups gave it. */
+export const fleetNode = z.object({
+  node: z.string(),
+  /** Where the others reach it; null when it does not say. */
+  address: textOrNull,
+  answered: z.boolean(),
+  partitions: whole,
+});
+export type FleetNode = z.infer<typeof fleetNode>;
+
+export const partitionsAnswer = z.object({
+  node: z.string(),
+  watermarks: cityWatermarks,
+  partitions: z.array(partitionView),
+  nodes: z.array(fleetNode),
+  sink: sinkView,
+}).meta({
+  title: "Partitions",
+  description: "Every partition of every stage, and the nodes that hold them.",
+});
+export type PartitionsAnswer = z.infer<typeof partitionsAnswer>;
 
 const ledgerCounts = {
   read: whole,
@@ -136,8 +177,18 @@ export const ledgerView = z.object({
   ),
   /** Whether read = counted + duplicates + too_late + dead_lettered holds everywhere: always. */
   balanced: z.boolean(),
-}).meta({ title: "Ledger", description: "What became of every record, per source partition." });
+});
 export type LedgerView = z.infer<typeof ledgerView>;
+
+export const ledgerAnswer = ledgerView.extend({
+  node: z.string(),
+  /** Whether every source partition is in it and every node has answered. */
+  complete: z.boolean(),
+  /** The source partitions that are not in it. */
+  missing: z.array(z.string()),
+  nodes: z.array(fleetNode),
+}).meta({ title: "Ledger", description: "What became of every record, per source partition, of all nodes." });
+export type LedgerAnswer = z.infer<typeof ledgerAnswer>;
 
 export const ingestVerdict = z.object({
   accepted: whole,

@@ -12,7 +12,8 @@ import {
   driverView,
   errorAnswer,
   ingestVerdict,
-  ledgerView,
+  ledgerAnswer,
+  partitionsAnswer,
   partitionView,
   rideView,
 } from "../schemas/http.ts";
@@ -28,7 +29,8 @@ const published: Record<string, z.ZodType> = {
   ride: rideView,
   driver: driverView,
   partition: partitionView,
-  ledger: ledgerView,
+  partitions: partitionsAnswer,
+  ledger: ledgerAnswer,
   ingest_verdict: ingestVerdict,
   error: errorAnswer,
 };

@@ -38,7 +38,7 @@ export const httpErrorCodes = {
   partition_not_ready: {
     status: 503,
     retryAfterS: 2,
-    help: "the partition that would know is being restored or has stopped",
+    help: "a partition that may know is being restored, has stopped, or is on a node that does not answer",
   },
   log_unavailable: {
     status: 503,

@@ -5,9 +5,19 @@
  */
 import type { AlertTransition } from "../../schemas/alert.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
-import type { DriverView, LedgerView, PartitionView, Provenance, RideView } from "../../schemas/http.ts";
+import type {
+  CityWatermarks,
+  DriverView,
+  LedgerView,
+  PartitionView,
+  Provenance,
+  RideView,
+  SinkView,
+} from "../../schemas/http.ts";
+import type { Fleet } from "./fleet_handle.ts";
 
 export type {
+  CityWatermarks,
   DriverView,
   LedgerView,
   PartitionView,
@@ -15,14 +25,26 @@ export type {
   Refusal,
   RideView,
   SeenEvent,
+  SinkView,
   TrailPoint,
 } from "../../schemas/http.ts";
 
-/** `missing`: no such actor in memory. `not_ready`: the partition that would know is still being restored or has stopped. */
-export type Looked<T> = { found: "yes"; view: T } | { found: "missing"; owner: Provenance } | {
-  found: "not_ready";
+/** What this process alone can say of an actor. */
+export type Looked<T> = {
+  stage: "rides" | "locations";
+  /** As the log names it. */
   topic: string;
-  partition: number;
+  /** The partition that the actor's key hashes to. A misplaced record may have put it on any other. */
+  home: number;
+  partitions: number;
+  view: T | null;
+  /**
+   * The partitions looked through: they run here, and everything that was in the log when they came here is folded.
+   * Of all others this process cannot say that they do not know the actor.
+   */
+  searched: readonly number[];
+  /** The position of the home partition, when it was searched. */
+  owner: Provenance | null;
 };
 
 /** The newest version of each published window that this node has read, and the alerts. */
@@ -43,15 +65,12 @@ export type Board = {
 
 export type BoardChange = { kind: "window"; window: CityWindow } | { kind: "alert"; alert: AlertTransition };
 
-/** Cities' watermark: everything before it is complete. Null before the first. */
-export type CityWatermarks = { rides: string | null; all: string | null; held_by: string | null };
-
-export type SinkView = {
-  state: "off" | "running" | "behind" | "failing";
-  rows: number;
-  lag_records: number;
-  oldest_seconds: number;
-  error: string | null;
+/** What this process alone shows. */
+export type Own = {
+  /** What it is assigned. Alone by its settings, every partition. */
+  partitions(): PartitionView[];
+  ledger(): LedgerView;
+  watermarks(): CityWatermarks;
 };
 
 export type Handles = {
@@ -60,9 +79,13 @@ export type Handles = {
   nowMs(): number;
   ride(id: string): Looked<RideView>;
   driver(id: string): Looked<DriverView>;
+  own: Own;
+  /** Every partition: own ones as they are, those of the other nodes as last heard of. */
   partitions(): PartitionView[];
-  ledger(): LedgerView;
+  /** Of the cities of all nodes, as last heard of. */
   watermarks(): CityWatermarks;
+  /** The other processes of the groups; null for one that is alone by its settings. */
+  fleet: Fleet | null;
   board: Board;
   sink(): SinkView;
   /** Windows older than the board, from ClickHouse; null when it cannot be asked. */

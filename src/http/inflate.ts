@@ -66,7 +66,7 @@ function unzstd(bytes: Uint8Array, most: number): Uint8Array | null {
   return parts.length === 1 ? parts[0]! : joined(parts);
 }
 
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -71,8 +71,14 @@ export function routes(needs: RouteNeeds): Route[] {
   const table: Route[] = [
     post("/v1/events", (request) => ingest(request, eventsDoor, needs)),
     post("/v1/locations", (request) => ingest(request, locationsDoor, needs)),
-    read("/v1/rides/:id", (_, context) => state.ride(handles, context.req.param("id") ?? "")),
-    read("/v1/drivers/:id", (_, context) => state.driver(handles, context.req.param("id") ?? "")),
+    read("/v1/rides/:id", (request, context) => {
+      const asked = { request, requestId: context.get("requestId") };
+      return state.ride(handles, context.req.param("id") ?? "", asked);
+    }),
+    read("/v1/drivers/:id", (request, context) => {
+      const asked = { request, requestId: context.get("requestId") };
+      return state.driver(handles, context.req.param("id") ?? "", asked);
+    }),
     read("/v1/cities", () => state.cities(handles)),
     read("/v1/cities/:city", (_, context) => state.city(handles, context.req.param("city") ?? "")),
     read("/v1/cities/:city/windows", (_, context, url) => {
@@ -81,10 +87,13 @@ export function routes(needs: RouteNeeds): Route[] {
       const wanted = windowRange(url, bounds);
       return wanted.ok ? cityWindows(handles, name.value, wanted.range) : refusalResponse(wanted);
     }, ["from", "to", "limit"]),
-    read("/v1/partitions", () => state.partitions(handles)),
-    read("/v1/ledger", () => Response.json({ node: handles.node, ...handles.ledger() })),
+    read("/v1/partitions", (request) => state.partitions(handles, request)),
+    read("/v1/ledger", (request) => state.ledger(handles, request)),
     read("/v1/alerts", () => state.alerts(handles)),
-    read("/v1/stream", (request, _, url) => streams.open(request, url), ["events"]),
+    read("/v1/stream", async (request, _, url) => {
+      await handles.fleet?.refresh(state.pageAgeMsMax);
+      return streams.open(request, url);
+    }, ["events"]),
     read("/metrics", () => scrape(handles)),
     open("/livez", () => livez(handles)),
     open("/readyz", () => readyz(handles)),
@@ -98,15 +107,18 @@ export function routes(needs: RouteNeeds): Route[] {
     path: "/",
     scope: "read",
     query: null,
-    answer: (request, _, url) =>
-      wantsHtml(request)
-        ? operationsPage(handles, { origin: url.origin, ingestNeedsKey: needs.ingestNeedsKey })
-        : Response.json({
-          name: "waymark",
-          version: handles.version,
-          node: handles.node,
-          routes: table.filter((r) => r.scope !== "open").map((r) => `${r.method} ${r.path}`),
-        }),
+    async answer(request, _, url) {
+      if (wantsHtml(request)) {
+        await handles.fleet?.refresh(state.pageAgeMsMax);
+        return operationsPage(handles, { origin: url.origin, ingestNeedsKey: needs.ingestNeedsKey });
+      }
+      return Response.json({
+        name: "waymark",
+        version: handles.version,
+        node: handles.node,
+        routes: table.filter((r) => r.scope !== "open").map((r) => `${r.method} ${r.path}`),
+      });
+    },
   });
   return table;
 }

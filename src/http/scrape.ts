@@ -22,7 +22,7 @@ function fillPartitions(handles: Handles): void {
       metrics.snapshotAge,
     ]
   ) gauge.reset();
-  for (const view of handles.partitions()) {
+  for (const view of handles.own.partitions()) {
     const labels = { topic: view.topic, partition: String(view.partition) };
     metrics.partitionLag.set(labels, view.lag_records);
     if (view.watermark !== null) metrics.partitionWatermark.set(labels, Date.parse(view.watermark) / 1_000);
@@ -42,7 +42,7 @@ function fillLedger(handles: Handles): void {
     misplaced: metrics.partitionMisplaced,
   } as const;
   const names = Object.keys(gauges) as (keyof typeof gauges)[];
-  const ledger = handles.ledger();
+  const ledger = handles.own.ledger();
   for (const name of names) gauges[name].reset();
   for (const partition of ledger.partitions) {
     const labels = { topic: partition.topic, partition: String(partition.partition) };

@@ -1,46 +1,47 @@
 /** The doors that read: actors, cities, partitions, ledger, alerts. They add status codes and an order, no numbers. */
+import { actorAnswer } from "./actor_search.ts";
 import { type CityRow, cityRow, cityRows } from "./city_row.ts";
 import { refusalResponse, refuse } from "./errors.ts";
-import type { Handles, Looked, PartitionView } from "./handles.ts";
+import { fleetNodes, wholeLedger } from "./fleet_view.ts";
+import { isForwarded } from "./forwarded.ts";
+import type { Handles, PartitionView } from "./handles.ts";
 import { pathText } from "./query.ts";
 
-export function ride(handles: Handles, given: string): Response {
+/** How old what is shown of the other nodes may be: on a page, and where it was asked for. */
+export const pageAgeMsMax = 5_000;
+const askedAgeMsMax = 1_000;
+
+type Asked = { request: Request; requestId: string };
+
+export async function ride(handles: Handles, given: string, asked: Asked): Promise<Response> {
   const id = pathText(given, "id");
   if (!id.ok) return refusalResponse(id);
-  return looked(handles.ride(id.value), "ride");
+  return await actorAnswer(
+    { ...asked, kind: "ride", id: id.value },
+    handles.ride(id.value),
+    handles.fleet,
+  );
 }
 
-export function driver(handles: Handles, given: string): Response {
+export async function driver(handles: Handles, given: string, asked: Asked): Promise<Response> {
   const id = pathText(given, "id");
   if (!id.ok) return refusalResponse(id);
-  return looked(handles.driver(id.value), "driver");
+  return await actorAnswer(
+    { ...asked, kind: "driver", id: id.value },
+    handles.driver(id.value),
+    handles.fleet,
+  );
 }
 
-function looked<T>(result: Looked<T>, kind: "ride" | "driver"): Response {
-  switch (result.found) {
-    case "yes":
-      return Response.json(result.view);
-    case "missing": {
-      const { topic, partition, offset } = result.owner;
-      const message = `${topic}/${partition}, folded up to offset ${offset}, does not know this ${kind}; ` +
-        `it may have ended long ago or not have begun`;
-      return refusalResponse(refuse(`${kind}_not_found`, message, { beside: { owner: result.owner } }));
-    }
-    case "not_ready": {
-      const message = `${result.topic}/${result.partition} is being restored or has stopped; try again`;
-      const owner = { topic: result.topic, partition: result.partition };
-      return refusalResponse(refuse("partition_not_ready", message, { beside: { owner } }));
-    }
-  }
-}
-
-export function cities(handles: Handles): Response {
+export async function cities(handles: Handles): Promise<Response> {
+  await handles.fleet?.refresh(pageAgeMsMax);
   return Response.json({ watermarks: handles.watermarks(), cities: cityRows(handles) });
 }
 
-export function city(handles: Handles, given: string): Response {
+export async function city(handles: Handles, given: string): Promise<Response> {
   const name = pathText(given, "city");
   if (!name.ok) return refusalResponse(name);
+  await handles.fleet?.refresh(pageAgeMsMax);
   const row: CityRow | null = cityRow(handles, name.value);
   if (row === null) {
     return refusalResponse(refuse("city_not_found", "no window of this city is known to this node"));
@@ -49,7 +50,14 @@ export function city(handles: Handles, given: string): Response {
   return Response.json({ watermarks: handles.watermarks(), ...row, alerts });
 }
 
-const stateOrder: readonly PartitionView["state"][] = ["stopped", "restoring", "warming_up", "running"];
+const stateOrder: readonly PartitionView["state"][] = [
+  "stopped",
+  "unowned",
+  "unknown",
+  "restoring",
+  "warming_up",
+  "running",
+];
 
 /** Worst first: what does not run, then what lags most. */
 export function worstPartitions(views: readonly PartitionView[]): PartitionView[] {
@@ -60,12 +68,36 @@ export function worstPartitions(views: readonly PartitionView[]): PartitionView[
   );
 }
 
-export function partitions(handles: Handles): Response {
+/** Of all nodes; a node that asks gets what this one holds. */
+export async function partitions(handles: Handles, request: Request): Promise<Response> {
+  const ownOnly = isForwarded(request);
+  if (!ownOnly) await handles.fleet?.refresh(askedAgeMsMax);
+  const { watermarks, partitions } = ownOnly
+    ? { watermarks: handles.own.watermarks(), partitions: handles.own.partitions() }
+    : { watermarks: handles.watermarks(), partitions: handles.partitions() };
   return Response.json({
     node: handles.node,
-    watermarks: handles.watermarks(),
-    partitions: worstPartitions(handles.partitions()),
+    watermarks,
+    partitions: worstPartitions(partitions),
+    nodes: fleetNodes(
+      handles,
+      handles.own.partitions().length,
+      ownOnly ? [] : handles.fleet?.seen()?.reports ?? [],
+    ),
     sink: handles.sink(),
+  });
+}
+
+/** Of all nodes; a node that asks gets what this one has counted. */
+export async function ledger(handles: Handles, request: Request): Promise<Response> {
+  const { node, fleet } = handles;
+  const own = handles.own.ledger();
+  const ownOnly = fleet === null || isForwarded(request);
+  const reports = ownOnly ? [] : await fleet.ledgers();
+  return Response.json({
+    node,
+    ...wholeLedger(ownOnly ? [] : fleet.seats, own, reports),
+    nodes: fleetNodes(handles, own.partitions.length, reports),
   });
 }
 

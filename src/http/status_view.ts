@@ -33,16 +33,18 @@ function troubleOf(handles: Handles): string[] {
   const named = (p: { topic: string; partition: number }) => `${p.topic}/${p.partition}`;
   const stopped = partitions.filter((p) => p.state === "stopped");
   const restoring = partitions.filter((p) => p.state === "restoring" || p.state === "warming_up");
+  const unowned = partitions.filter((p) => p.state === "unowned");
+  const unknown = partitions.filter((p) => p.state === "unknown");
   const sink = handles.sink();
   const said: string[] = [];
   if (handles.health().draining) said.push("this node is shutting down");
   for (const p of stopped) {
     said.push(`${named(p)} has stopped${p.error === null ? "" : ` (${p.error.code})`}`);
   }
-  if (restoring.length > 0) {
-    const who = restoring.length === 1 ? named(restoring[0]!) : `${restoring.length} partitions`;
-    said.push(`${who} not caught up yet after a start`);
-  }
+  const who = (some: typeof partitions) => some.length === 1 ? named(some[0]!) : `${some.length} partitions`;
+  if (restoring.length > 0) said.push(`${who(restoring)} not caught up yet after a start`);
+  if (unowned.length > 0) said.push(`${who(unowned)} held by no node`);
+  if (unknown.length > 0) said.push(`${who(unknown)} on a node that does not answer`);
   if (sink.state === "failing") {
     said.push("ClickHouse cannot be reached: windows older than memory are missing");
   }

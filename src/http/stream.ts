@@ -51,6 +51,8 @@ export function createStreams(
   });
 
   function tick(): void {
+    // Shown at the next tick. Without a client nobody looks, and the other nodes are left alone.
+    if (clients.size > 0) void handles.fleet?.refresh(bounds.streamTickMs);
     const pages = [...clients].some((c) => c.events.has("city") || c.events.has("status"));
     for (const told of feed.changes(clock.monotonicMs(), pages)) {
       for (const client of clients) if (client.events.has(told.event)) send(client, told.bytes);

@@ -65,7 +65,9 @@ export function createFeed(
   function changedPartitions(nowMs: number): PartitionView[] {
     const everything = nowMs - partitionsToldMs >= bounds.partitionTickMs;
     if (everything) partitionsToldMs = nowMs;
-    return handles.partitions().filter((view) => {
+    // What the other nodes have is known while somebody looks; that nobody does is no change of theirs.
+    const unseen = handles.fleet !== null && handles.fleet.seen() === null;
+    return (unseen ? handles.own : handles).partitions().filter((view) => {
       const key = `${view.topic}/${view.partition}`;
       const now = { state: stateOf(view), all: JSON.stringify(view) };
       const told = toldPartitions.get(key);

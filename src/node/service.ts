@@ -10,6 +10,8 @@ import { hostname } from "node:os";
 import process from "node:process";
 import type { Config } from "../config.ts";
 import { messageOf, WaymarkError } from "../errors.ts";
+import type { Fleet } from "../http/fleet_handle.ts";
+import { wholePartitions } from "../http/fleet_view.ts";
 import type { Handles, SinkView } from "../http/handles.ts";
 import { utf8 } from "../ids.ts";
 import { limits } from "../limits.ts";
@@ -20,11 +22,13 @@ import { windowsHistory } from "../sinks/windows_history.ts";
 import type { Signals } from "../telemetry/signals.ts";
 import type { Clock } from "../time.ts";
 import type { ClickHouse } from "./clickhouse.ts";
-import { type EmbeddedParts, openEmbeddedParts } from "./embedded.ts";
+import { createFleet } from "./fleet.ts";
+import { openParts, type Parts } from "./parts.ts";
 import { restartFloors } from "./floors.ts";
 import { type Pipeline, startPipeline } from "./pipeline.ts";
+import { groupName } from "../runtime/host.ts";
 import { refuseReplayDir } from "./replay.ts";
-import { cityWatermarks, ledgerView, lookDriver, lookRide, partitionViews } from "./views.ts";
+import { cityWatermarks, ledgerView, lookDriver, lookRide, partitionSeats, partitionViews } from "./views.ts";
 import { version } from "./version.ts";
 
 export type Service = {
@@ -41,15 +45,34 @@ export type Service = {
 
 const housekeepMs = 30_000;
 
-export async function startService(config: Config, clock: Clock, signals: Signals): Promise<Service> {
+export type ServiceOptions = {
+  config: Config;
+  clock: Clock;
+  signals: Signals;
+  /** Where the other processes of the group reach this one; without, none asks it. */
+  address?: string;
+  /** What the process is called in its answers. Default: host and process id. */
+  node?: string;
+  /** A log and a store that are open already and may be shared; by default those of the settings. */
+  parts?: Parts;
+};
+
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, clock, signals, address } = options;
   const fatal = Promise.withResolvers<never>();
   fatal.promise.catch(() => {});
   const onStopped = (tp: TopicPartition, error: unknown) => {
     signals.partitionStopped(tp, error);
     if (error instanceof WaymarkError && error.exitCode === 3) fatal.reject(error);
   };
-  await refuseReplayDir(config.WAYMARK_DATA_DIR);
-  const parts = await openEmbeddedParts(config.WAYMARK_DATA_DIR, config, clock);
+  if (options.parts === undefined) await refuseReplayDir(config.WAYMARK_DATA_DIR);
+  const parts = options.parts ?? await openParts({
+    config,
+    dataDir: config.WAYMARK_DATA_DIR,
+    clock,
+    ...(address !== undefined && { address }),
+    onTrouble: (message) => signals.say(message),
+  });
   try {
     const pipeline = await startPipeline({
       config,
@@ -63,11 +86,17 @@ export async function startService(config: Config, clock: Clock, signals: Signal
     const clickHouse = config.WAYMARK_CLICKHOUSE === "on"
       ? await openClickHouse(config, parts, clock, signals, onStopped)
       : null;
+    const node = options.node ?? `${hostname()}:${process.pid}`;
+    // The embedded log has one process only, whatever it is told.
+    const isShared = options.parts !== undefined || config.KAFKA_BROKERS.length > 0;
+    const fleet = isShared && address !== undefined
+      ? fleetOf({ config, clock, parts, pipeline, node, address })
+      : null;
     const state = { draining: false };
     const keeping = new AbortController();
     const kept = housekeep(parts, pipeline, clickHouse, clock, keeping.signal);
     return {
-      handles: handlesOf({ config, clock, parts, pipeline, board, clickHouse, state }),
+      handles: handlesOf({ config, clock, parts, pipeline, board, clickHouse, state, node, fleet }),
       pipeline,
       log: parts.log,
       fatal: fatal.promise,
@@ -91,7 +120,7 @@ export async function startService(config: Config, clock: Clock, signals: Signal
 /** The native part is loaded only where it is wanted. */
 async function openClickHouse(
   config: Config,
-  parts: EmbeddedParts,
+  parts: Parts,
   clock: Clock,
   signals: Signals,
   failed: (tp: TopicPartition, error: unknown) => void,
@@ -109,7 +138,7 @@ async function openClickHouse(
 }
 
 async function housekeep(
-  parts: EmbeddedParts,
+  parts: Parts,
   pipeline: Pipeline,
   clickHouse: ClickHouse | null,
   clock: Clock,
@@ -117,32 +146,68 @@ async function housekeep(
 ): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(housekeepMs, signal);
-    if (!signal.aborted) await parts.log.housekeep(restartFloors(pipeline, clickHouse?.sink ?? null));
+    if (!signal.aborted) await parts.housekeep(restartFloors(pipeline, clickHouse?.sink ?? null));
   }
+}
+
+function fleetOf(
+  { config, clock, parts, pipeline, node, address }:
+    & Pick<Running, "config" | "clock" | "parts" | "pipeline" | "node">
+    & { address: string },
+): Fleet {
+  const groupOf = (stage: "rides" | "locations" | "cities") => ({
+    name: groupName(config.WAYMARK_GROUP, stage, config.WAYMARK_GENERATION),
+    memberIds: () => pipeline[stage].map((host) => host.memberId),
+  });
+  return createFleet({
+    log: parts.log,
+    clock,
+    node,
+    address,
+    groups: { rides: groupOf("rides"), locations: groupOf("locations"), cities: groupOf("cities") },
+    seats: partitionSeats(pipeline),
+    own: () => ({
+      partitions: partitionViews(pipeline, node, clock.nowMs(), false),
+      watermarks: cityWatermarks(pipeline),
+    }),
+    readKey: config.WAYMARK_READ_KEYS[0] ?? null,
+  });
 }
 
 type Running = {
   config: Config;
   clock: Clock;
-  parts: EmbeddedParts;
+  parts: Parts;
   pipeline: Pipeline;
   board: RunningBoard;
   clickHouse: ClickHouse | null;
   state: { draining: boolean };
+  node: string;
+  fleet: Fleet | null;
 };
 
-function handlesOf({ config, clock, parts, pipeline, board, clickHouse, state }: Running): Handles {
-  const node = `${hostname()}:${process.pid}`;
-  const partitions = () => partitionViews(pipeline, node, clock.nowMs());
+function handlesOf(running: Running): Handles {
+  const { config, clock, parts, pipeline, board, clickHouse, state, node, fleet } = running;
+  const speaker = () => ({ node, nowMs: clock.nowMs() });
+  const own: Handles["own"] = {
+    partitions: () => partitionViews(pipeline, node, clock.nowMs(), fleet === null),
+    ledger: () => ledgerView(pipeline),
+    watermarks: () => cityWatermarks(pipeline),
+  };
   return {
     node,
     version,
     nowMs: () => clock.nowMs(),
-    ride: (id) => lookRide(pipeline, node, id),
-    driver: (id) => lookDriver(pipeline, node, id),
-    partitions,
-    ledger: () => ledgerView(pipeline),
-    watermarks: () => cityWatermarks(pipeline),
+    ride: (id) => lookRide(pipeline, speaker(), id),
+    driver: (id) => lookDriver(pipeline, speaker(), id),
+    own,
+    partitions() {
+      if (fleet === null) return own.partitions();
+      const report = { partitions: own.partitions(), watermarks: own.watermarks() };
+      return wholePartitions(fleet.seats, report, fleet.seen()?.reports ?? null);
+    },
+    watermarks: () => fleet?.seen()?.watermarks ?? own.watermarks(),
+    fleet,
     board,
     sink: () => sinkView(clickHouse),
     async history(city, { fromMs, untilMs, limit }) {
@@ -169,7 +234,7 @@ function handlesOf({ config, clock, parts, pipeline, board, clickHouse, state }:
       }
     },
     health() {
-      const views = partitions();
+      const views = own.partitions();
       const restoring = views.filter((p) => p.state === "restoring").length;
       const stopped = views.filter((p) => p.state === "stopped");
       const causes = [

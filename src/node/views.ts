@@ -5,6 +5,7 @@ import { driverStatuses } from "../../schemas/driver_location.ts";
 import { rideEventTypes } from "../../schemas/ride_event.ts";
 import { fromCents } from "../codec/money.ts";
 import type { Fold } from "../fold.ts";
+import type { Seat } from "../http/fleet_handle.ts";
 import type {
   CityWatermarks,
   DriverView,
@@ -16,7 +17,7 @@ import type {
   RideView,
 } from "../http/handles.ts";
 import { utf8 } from "../ids.ts";
-import { type TopicName, topicName, topicPartitions } from "../log/topics.ts";
+import { type TopicName, topicName } from "../log/topics.ts";
 import type { Host } from "../runtime/host.ts";
 import type { PartitionActor } from "../runtime/partition.ts";
 import { type DriverMemory, trailStride } from "../stages/locations.ts";
@@ -30,7 +31,10 @@ import type { Pipeline } from "./pipeline.ts";
 const isoOrNull = (ms: number | null): string | null => ms === null ? null : isoTime(ms);
 const moneyOrNull = (cents: number | null): number | null => cents === null ? null : fromCents(cents);
 
-export function provenance(actor: PartitionActor, node: string): Provenance {
+/** Who says so, and when. */
+export type Speaker = { node: string; nowMs: number };
+
+export function provenance(actor: PartitionActor, { node, nowMs }: Speaker): Provenance {
   const { topic, partition } = actor.tp;
   return {
     node,
@@ -38,51 +42,62 @@ export function provenance(actor: PartitionActor, node: string): Provenance {
     partition,
     offset: actor.nextOffset,
     watermark: isoOrNull(actor.fold.status().watermarkMs),
+    as_of: isoTime(nowMs),
   };
 }
 
+type Looking<F extends Fold, M, V> = {
+  stage: "rides" | "locations";
+  source: TopicName;
+  hosts: Host<F>[];
+  find(fold: F): M | undefined;
+  show(memory: M, owner: Provenance): V;
+};
+
 /** Finds an actor on the partition of its key, else (a misplaced key) on any other. */
 function look<F extends Fold, M, V>(
-  hosts: Host<F>[],
-  topic: TopicName,
-  partition: number,
-  node: string,
-  find: (fold: F) => M | undefined,
-  show: (memory: M, actor: PartitionActor<F>) => V,
+  pipeline: Pipeline,
+  speaker: Speaker,
+  id: string,
+  { stage, source, hosts, find, show }: Looking<F, M, V>,
 ): Looked<V> {
-  const actors = hosts.flatMap((host) => [...host.actors.values()]);
-  const home = actors.find((actor) => actor.tp.partition === partition);
-  for (const actor of home === undefined ? actors : [home, ...actors]) {
-    const memory = find(actor.fold);
-    if (memory !== undefined) return { found: "yes", view: show(memory, actor) };
-  }
-  if (home === undefined) return { found: "not_ready", topic, partition };
-  return { found: "missing", owner: provenance(home, node) };
+  const partition = pipeline.context.partitionOf(source, utf8(id));
+  const held = hosts.flatMap((host) => [...host.actors.values()].map((actor) => ({ actor, host })));
+  const searched = held.filter(({ actor, host }) =>
+    actor.publishFrom === null && !host.isBehind(actor.tp.partition)
+  ).map(({ actor }) => actor);
+  const isHome = (actor: PartitionActor<F>) => actor.tp.partition === partition;
+  const home = searched.find(isHome);
+  const homeFirst = held.map(({ actor }) => actor).sort((a, b) => Number(isHome(b)) - Number(isHome(a)));
+  const found = homeFirst.find((actor) => find(actor.fold) !== undefined);
+  return {
+    stage,
+    topic: topicName(source, pipeline.naming),
+    home: partition,
+    partitions: pipeline.context.partitions[source],
+    view: found === undefined ? null : show(find(found.fold)!, provenance(found, speaker)),
+    searched: searched.map((actor) => actor.tp.partition),
+    owner: home === undefined ? null : provenance(home, speaker),
+  };
 }
 
-export function lookRide(pipeline: Pipeline, node: string, id: string): Looked<RideView> {
-  const partition = pipeline.context.partitionOf("ride-events", utf8(id));
-  return look(
-    pipeline.rides,
-    "ride-events",
-    partition,
-    node,
-    (fold) => fold.ride(id),
-    (memory, actor) => rideView(memory, provenance(actor, node)),
-  );
-}
+export const lookRide = (pipeline: Pipeline, speaker: Speaker, id: string): Looked<RideView> =>
+  look(pipeline, speaker, id, {
+    stage: "rides",
+    source: "ride-events",
+    hosts: pipeline.rides,
+    find: (fold) => fold.ride(id),
+    show: rideView,
+  });
 
-export function lookDriver(pipeline: Pipeline, node: string, id: string): Looked<DriverView> {
-  const partition = pipeline.context.partitionOf("driver-locations", utf8(id));
-  return look(
-    pipeline.locations,
-    "driver-locations",
-    partition,
-    node,
-    (fold) => fold.driver(id),
-    (memory, actor) => driverView(memory, provenance(actor, node)),
-  );
-}
+export const lookDriver = (pipeline: Pipeline, speaker: Speaker, id: string): Looked<DriverView> =>
+  look(pipeline, speaker, id, {
+    stage: "locations",
+    source: "driver-locations",
+    hosts: pipeline.locations,
+    find: (fold) => fold.driver(id),
+    show: driverView,
+  });
 
 function rideView({ ride, seen, refused }: RideMemory, owner: Provenance): RideView {
   const { topic, partition } = owner;
@@ -169,53 +184,58 @@ function refusalView(refused: Refused | null, { topic, partition }: Provenance):
     : { code: refused.code, topic, partition, offset: refused.offset, at: isoTime(refused.atMs) };
 }
 
-/** Every partition of every stage, whether this process owns it or not. */
-export function partitionViews(pipeline: Pipeline, node: string, nowMs: number): PartitionView[] {
+const stages = [["rides", "ride-events"], ["locations", "driver-locations"], [
+  "cities",
+  "city-partials",
+]] as const;
+
+/** Every partition of every stage, whoever holds it. */
+export function partitionSeats({ context, naming }: Pick<Pipeline, "context" | "naming">): Seat[] {
+  return stages.flatMap(([stage, source]) =>
+    Array.from({ length: context.partitions[source] }, (_, partition) => ({
+      stage,
+      topic: topicName(source, naming),
+      source,
+      partition,
+    }))
+  );
+}
+
+/** What this process is assigned. Alone, every partition: one that it does not have yet it is about to get. */
+export function partitionViews(
+  pipeline: Pipeline,
+  node: string,
+  nowMs: number,
+  isAlone = true,
+): PartitionView[] {
   const holding = holdingSources(pipeline);
-  const stages = [["rides", "ride-events", pipeline.rides], [
-    "locations",
-    "driver-locations",
-    pipeline.locations,
-  ], ["cities", "city-partials", pipeline.cities]] as const;
-  return stages.flatMap(([stage, topic, hosts]) => {
-    const name = topicName(topic, pipeline.naming);
-    return Array.from({ length: topicPartitions[topic] }, (_, partition) => {
-      const host = hosts.find((h) => h.actors.has(partition));
-      const actor = host?.actors.get(partition);
-      const stopped = hosts.map((h) => h.stopped.get(partition)).find((s) => s !== undefined);
-      return partitionView({
-        name,
-        stage,
-        partition,
-        actor,
-        stopped,
-        node,
-        nowMs,
-        holds: holding.has(`${topic}/${partition}`),
-      });
-    });
+  return partitionSeats(pipeline).flatMap((seat) => {
+    const hosts: Host[] = pipeline[seat.stage];
+    const has = (host: Host) =>
+      host.actors.has(seat.partition) || host.restoring.has(seat.partition) ||
+      host.stopped.has(seat.partition);
+    const host = hosts.find((host) => host.actors.has(seat.partition)) ?? hosts.find(has);
+    if (host === undefined && !isAlone) return [];
+    const holds = holding.has(`${seat.source}/${seat.partition}`);
+    return [partitionView(seat, host, { node, nowMs }, holds)];
   });
 }
 
-type Seat = {
-  name: string;
-  stage: string;
-  partition: number;
-  actor: PartitionActor | undefined;
-  stopped: { code: string; message: string } | undefined;
-  node: string;
-  nowMs: number;
-  holds: boolean;
-};
-
-function partitionView({ name, stage, partition, actor, stopped, node, nowMs, holds }: Seat): PartitionView {
+function partitionView(
+  { stage, topic, partition }: Seat,
+  host: Host | undefined,
+  { node, nowMs }: Speaker,
+  holds: boolean,
+): PartitionView {
+  const actor = host?.actors.get(partition);
+  const stopped = host?.stopped.get(partition);
   const watermarkMs = actor?.fold.status().watermarkMs ?? null;
   const lag = actor === undefined ? 0 : Math.max(0, actor.logEnd - actor.nextOffset);
   return {
-    topic: name,
+    topic,
     partition,
     stage,
-    owner: actor === undefined ? "" : node,
+    owner: host === undefined ? "" : node,
     state: stopped !== undefined
       ? "stopped"
       : actor === undefined

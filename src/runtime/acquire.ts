@@ -5,7 +5,9 @@
  *
  * Torn, foreign and newer-format snapshots are passed over, counted, and the next older one is tried. A valid
  * snapshot that does not fit the log is never passed over: the log was trimmed, recreated or rolled back, and
- * going on would lose or double data. That is a refusal (exit 3) and the message says what to do.
+ * going on would lose or double data. That is a refusal (exit 3) and the message says what to do. A partition that has
+ * no snapshot is held to those of its neighbours: it would fold a log that was recreated from its first record on,
+ * and publish, before the others have refused.
  */
 import { WaymarkError } from "../errors.ts";
 import { contentHash, fingerprint } from "../ids.ts";
@@ -28,30 +30,62 @@ export type AcquireOptions = {
 
 /** The newest usable snapshot, or null when there is none. Throws the refusals of faults row 10. */
 export async function acquire(options: AcquireOptions): Promise<Snapshot | null> {
-  const { log, store, key, tp } = options;
+  const { log, store, key, tp, identity } = options;
   const partitions = await log.partitionCount(tp.topic) ?? 0;
-  for (const stored of await store.manifests(key)) {
-    const read = await decodeManifest(stored.bytes);
-    if (!read.ok) {
-      metrics.snapshotsDiscarded.inc({ reason: read.reason });
-      continue;
-    }
-    const { manifest } = read;
-    if (
-      manifest.topic !== tp.topic || manifest.partition !== tp.partition ||
-      manifest.generation !== options.identity.generation
-    ) {
-      metrics.snapshotsDiscarded.inc({ reason: "foreign" });
-      continue;
-    }
-    refuseOther(manifest, options.identity, partitions);
-    await refuseLog(manifest, log, tp);
+  for await (const manifest of readable(options, tp.partition)) {
+    refuseOther(manifest, identity, partitions);
+    const bounds = await boundsOf(log, tp);
+    refuseBehind(manifest, bounds, tp);
+    refuseTrimmed(manifest, bounds, tp);
+    await refuseReplaced(manifest, log, { tp, bounds });
     const segments = await loadSegments(store, key, manifest);
     if (segments !== null) return { manifest, segments };
     metrics.snapshotsDiscarded.inc({ reason: "torn" });
   }
+  await refuseByNeighbours(options, partitions);
   return null;
 }
+
+/** Whether a neighbour's log was trimmed is its own trouble: its owner may go on from what it has in memory. */
+async function refuseByNeighbours(options: AcquireOptions, partitions: number): Promise<void> {
+  for (let partition = 0; partition < partitions; partition++) {
+    if (partition === options.tp.partition) continue;
+    const tp = { topic: options.tp.topic, partition };
+    for await (const manifest of readable(options, partition)) {
+      refuseOther(manifest, options.identity, partitions);
+      // After the manifest: its owner may be running, and the log must not be older than it.
+      const bounds = await boundsOf(options.log, tp);
+      refuseBehind(manifest, bounds, tp);
+      await refuseReplaced(manifest, options.log, { tp, bounds });
+      break;
+    }
+  }
+}
+
+/** The manifests of a partition that can be read and are its own, newest first; the others are counted. */
+async function* readable(
+  { store, key, tp, identity }: AcquireOptions,
+  partition: number,
+): AsyncGenerator<Manifest> {
+  for (const stored of await store.manifests(keyOf(key, tp.partition, partition))) {
+    const read = await decodeManifest(stored.bytes);
+    const discarded = !read.ok
+      ? read.reason
+      : read.manifest.topic !== tp.topic || read.manifest.partition !== partition ||
+          read.manifest.generation !== identity.generation
+      ? "foreign"
+      : null;
+    if (read.ok && discarded === null) yield read.manifest;
+    else if (partition === tp.partition) metrics.snapshotsDiscarded.inc({ reason: discarded! });
+  }
+}
+
+/** The key of another partition of the same group and topic: keys end with the partition. */
+const keyOf = (key: SnapshotKey, own: number, partition: number): SnapshotKey =>
+  `${key.slice(0, -String(own).length)}${partition}`;
+
+const boundsOf = async (log: Log, tp: TopicPartition): Promise<LogBounds> =>
+  (await log.bounds(tp.topic))[tp.partition] ?? { start: 0, end: 0 };
 
 function refuseOther(manifest: Manifest, identity: Identity, partitions: number): void {
   const where = `the snapshot of ${manifest.topic}/${manifest.partition}`;
@@ -71,27 +105,36 @@ function refuseOther(manifest: Manifest, identity: Identity, partitions: number)
   }
 }
 
-async function refuseLog(manifest: Manifest, log: Log, tp: TopicPartition): Promise<void> {
-  const bounds: LogBounds = (await log.bounds(tp.topic))[tp.partition] ?? { start: 0, end: 0 };
-  const where = `${tp.topic}/${tp.partition}`;
-  if (manifest.next_offset > bounds.end) {
-    throw new WaymarkError(
-      "log_behind_snapshot",
-      `the snapshot of ${where} is at offset ${manifest.next_offset} but the log ends at ${bounds.end}: it was recreated or rolled back. ` +
-        `Bring the log back, or raise WAYMARK_LOG_EPOCH and WAYMARK_GENERATION together`,
-    );
-  }
-  if (manifest.next_offset < bounds.start) {
-    throw new WaymarkError(
-      "log_trimmed",
-      `the snapshot of ${where} is at offset ${manifest.next_offset} but the log begins at ${bounds.start}: ` +
-        `${
-          bounds.start - manifest.next_offset
-        } records are gone. Restore a newer snapshot, or remove this partition's snapshots ` +
-        `to begin cold and have the gap named in the ledger`,
-    );
-  }
-  const { last } = manifest;
+const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`;
+
+function refuseBehind(manifest: Manifest, { end }: LogBounds, tp: TopicPartition): void {
+  if (manifest.next_offset <= end) return;
+  throw new WaymarkError(
+    "log_behind_snapshot",
+    `the snapshot of ${
+      nameOf(tp)
+    } is at offset ${manifest.next_offset} but the log ends at ${end}: it was recreated or rolled back. ` +
+      `Bring the log back, or raise WAYMARK_LOG_EPOCH and WAYMARK_GENERATION together`,
+  );
+}
+
+function refuseTrimmed(manifest: Manifest, { start }: LogBounds, tp: TopicPartition): void {
+  if (manifest.next_offset >= start) return;
+  throw new WaymarkError(
+    "log_trimmed",
+    `the snapshot of ${nameOf(tp)} is at offset ${manifest.next_offset} but the log begins at ${start}: ` +
+      `${
+        start - manifest.next_offset
+      } records are gone. Restore a newer snapshot, or remove this partition's snapshots ` +
+      `to begin cold and have the gap named in the ledger`,
+  );
+}
+
+async function refuseReplaced(
+  { last }: Manifest,
+  log: Log,
+  { tp, bounds }: { tp: TopicPartition; bounds: LogBounds },
+): Promise<void> {
   if (last === null || last.offset < bounds.start) return;
   const [record] = await log.read(tp, last.offset, 1);
   if (
@@ -99,7 +142,9 @@ async function refuseLog(manifest: Manifest, log: Log, tp: TopicPartition): Prom
   ) {
     throw new WaymarkError(
       "log_replaced",
-      `the record at ${where} offset ${last.offset} is not the one that was folded: the topic was recreated under its name. ` +
+      `the record at ${
+        nameOf(tp)
+      } offset ${last.offset} is not the one that was folded: the topic was recreated under its name. ` +
         `Bring the log back, or raise WAYMARK_LOG_EPOCH and WAYMARK_GENERATION together`,
     );
   }

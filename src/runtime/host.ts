@@ -46,6 +46,13 @@ export type StoppedPartition = { tp: TopicPartition; code: string; message: stri
 export type Host<F extends Fold = Fold> = {
   readonly actors: ReadonlyMap<number, PartitionActor<F>>;
   readonly stopped: ReadonlyMap<number, StoppedPartition>;
+  /** Assigned, and not restored yet. */
+  readonly restoring: ReadonlySet<number>;
+  /**
+   * Whether a partition has yet to fold what was in the log when it was first read here: until then it may not know
+   * what its last owner knew.
+   */
+  isBehind(partition: number): boolean;
   readonly memberId: string;
   /** Snapshots everything, commits, leaves the group. */
   drain(): Promise<void>;
@@ -65,6 +72,9 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   /** The assignment that holds a partition: one that was lost while it was restored must not come back. */
   const claims = new Map<number, symbol>();
   const stopped = new Map<number, StoppedPartition>();
+  const restoring = new Set<number>();
+  /** The log end of the first fetch, for partitions that have not been there; null before that fetch. */
+  const firstEnd = new Map<number, number | null>();
   /** Since when a partition has been found empty, look after look, and when it was looked at last. */
   const quiet = new Map<number, { sinceMs: number; lookedMs: number }>();
   const snapshotDueMs = new Map<number, number>();
@@ -77,6 +87,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       const key = `${group}/${nameOf(tp)}`;
       const claim = Symbol(nameOf(tp));
       claims.set(tp.partition, claim);
+      restoring.add(tp.partition);
       const { restored, restartOffsets } = await whenAvailable(async () => {
         const snapshot = await acquire({ log, store, key, tp, identity });
         const restartOffsets = (await store.manifests(key)).map((manifest) => manifest.offset);
@@ -98,6 +109,8 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       });
       if (claims.get(tp.partition) !== claim) return actor.nextOffset;
       actors.set(tp.partition, actor);
+      firstEnd.set(tp.partition, null);
+      restoring.delete(tp.partition);
       stopped.delete(tp.partition);
       // Spread over the interval, so that not all partitions are snapshotted in the same moment.
       snapshotDueMs.set(
@@ -107,13 +120,16 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       return actor.nextOffset;
     },
     async batch(tp, records, logEnd) {
-      const moved = await actors.get(tp.partition)?.batch(records, logEnd);
+      const actor = actors.get(tp.partition);
+      const moved = await actor?.batch(records, logEnd);
       if (moved === true) quiet.delete(tp.partition);
+      if (actor !== undefined && actors.get(tp.partition) === actor) catchUp(actor, logEnd);
     },
     async empty(tp, at) {
       const actor = actors.get(tp.partition);
       if (actor === undefined) return;
       actor.logEnd = Math.max(actor.logEnd, at.end);
+      firstEnd.delete(tp.partition);
       if (!stage.declaresIdle) return;
       if (options.inputComplete()) return await actor.end();
       const lookedMs = clock.monotonicMs();
@@ -143,6 +159,13 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     },
   };
 
+  function catchUp({ tp: { partition }, nextOffset }: PartitionActor<F>, logEnd: number): void {
+    const end = firstEnd.get(partition);
+    if (end === undefined) return;
+    if (nextOffset >= (end ?? logEnd)) firstEnd.delete(partition);
+    else firstEnd.set(partition, end ?? logEnd);
+  }
+
   /** A failure outside a handler: nothing may be read past it. */
   function stop(tp: TopicPartition, error: unknown): void {
     membership.pause(tp);
@@ -153,6 +176,8 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     claims.delete(tp.partition);
     actors.get(tp.partition)?.abandon();
     actors.delete(tp.partition);
+    restoring.delete(tp.partition);
+    firstEnd.delete(tp.partition);
     quiet.delete(tp.partition);
     paused.delete(tp.partition);
     alignment.forget(nameOf(tp));
@@ -171,9 +196,17 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       const wakeMs = clock.monotonicMs() + options.flushMs;
       await clock.sleep(options.flushMs, end.signal);
       if (end.signal.aborted) return;
+      forgetStopped();
       metrics.loopDelay.set(Math.max(0, clock.monotonicMs() - wakeMs) / 1_000);
       await Promise.all([...actors.values()].map(tend));
     }
+  }
+
+  /** A partition that stopped here and has gone to another member is no trouble of this one any more. */
+  function forgetStopped(): void {
+    if (stopped.size === 0) return;
+    const assigned = new Set(membership.assignment().map((tp) => tp.partition));
+    for (const partition of stopped.keys()) if (!assigned.has(partition)) stopped.delete(partition);
   }
 
   /** What is due for one partition. */
@@ -228,7 +261,11 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   return {
     actors,
     stopped,
-    memberId: membership.memberId,
+    restoring,
+    isBehind: (partition) => firstEnd.has(partition),
+    get memberId() {
+      return membership.memberId;
+    },
     async drain() {
       end.abort();
       await ticking;

@@ -22,13 +22,16 @@ export const bans: readonly Ban[] = [
   },
   {
     uses: ["Math.random", "crypto.randomUUID", "crypto.getRandomValues"],
-    allowedIn: [],
+    // What tells one node's own ClickHouse from every other's can be derived from nothing.
+    allowedIn: ["src/node/node_id.ts"],
     instead: "take a seeded source (src/traffic/random.ts), or derive the value from its input (src/ids.ts)",
   },
   {
     uses: ["fetch", "globalThis.fetch"],
-    allowedIn: ["src/commands/post_traffic.ts"],
-    instead: "put the call behind a port; only the command that posts traffic is an HTTP client",
+    // One posts traffic; the other asks a process of the same groups what this one does not hold.
+    allowedIn: ["src/commands/post_traffic.ts", "src/node/fleet_ask.ts"],
+    instead:
+      "put the call behind a port; HTTP clients are the command that posts traffic and the fleet's questions",
   },
   {
     uses: ["Deno.env", "process.env"],

@@ -68,4 +68,16 @@ describe("startServer", () => {
     assert.deepEqual(doors.defects, []);
     await server.stop(20_000);
   });
+
+  it("serves one application at two addresses, and ends both", async () => {
+    await using doors = await openDoors();
+    const servers = [1, 2].map(() =>
+      startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: systemClock })
+    );
+    const streams = await Promise.all(servers.map(({ url }) => fetch(`${url}/v1/stream`)));
+    const stopped = await Promise.all(servers.map((server) => server.stop(20_000)));
+    for (const stream of streams) assert.match(await stream.text(), /event: end\n/);
+    assert.deepEqual(stopped, [{ cut: false }, { cut: false }]);
+    for (const { url } of servers) await assert.rejects(fetch(`${url}/livez`));
+  });
 });

@@ -34,6 +34,7 @@ describe("GET /v1/rides/{id} and /v1/drivers/{id}", () => {
       partition: 0,
       offset: 1,
       watermark: null,
+      as_of: isoTime(noonMs),
     });
     doors.twin.state.notReady = true;
     const notReady = await doors.get("/v1/drivers/driver-1");

@@ -14,6 +14,8 @@ import type {
   CityWatermarks,
   DriverView,
   Handles,
+  LedgerView,
+  Looked,
   PartitionView,
   Provenance,
   RideView,
@@ -66,6 +68,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     partition: 0,
     offset: counts.get(topic) ?? 0,
     watermark: state.watermarks.rides,
+    as_of: isoTime(clock.nowMs()),
   });
   const state: TwinState = {
     logDown: false,
@@ -96,34 +99,36 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     );
   }
 
-  const look = <T>(known: Map<string, T>, id: string, topic: string) => {
-    if (state.notReady) return { found: "not_ready", topic, partition: 0 } as const;
-    const view = known.get(id);
-    return view === undefined
-      ? { found: "missing", owner: owner(topic) } as const
-      : { found: "yes", view } as const;
+  const look = <T>(known: Map<string, T>, id: string, stage: Looked<T>["stage"]): Looked<T> => {
+    const topic = stage === "rides" ? "ride-events" : "driver-locations";
+    const about = { stage, topic, home: 0, partitions: 1 };
+    if (state.notReady) return { ...about, view: null, searched: [], owner: null };
+    return { ...about, view: known.get(id) ?? null, searched: [0], owner: owner(topic) };
   };
+
+  function ledger(): LedgerView {
+    const partitions = ["ride-events", "driver-locations"].map((topic) => {
+      const read = counts.get(topic) ?? 0;
+      return { topic, partition: 0, ...newLedger(), read, counted: read };
+    });
+    return {
+      partitions,
+      total: Object.fromEntries(partitions.map((p) => [p.topic, sumLedgers([p])])),
+      missed_after_idle: [],
+      balanced: true,
+    };
+  }
 
   const handles: Handles = {
     node: "node-1",
     version: "0.1.0",
     nowMs: () => clock.nowMs(),
-    ride: (id) => look(rides, id, "ride-events"),
-    driver: (id) => look(drivers, id, "driver-locations"),
+    ride: (id) => look(rides, id, "rides"),
+    driver: (id) => look(drivers, id, "locations"),
+    own: { partitions: () => state.partitions, ledger, watermarks: () => state.watermarks },
     partitions: () => state.partitions,
-    ledger() {
-      const partitions = ["ride-events", "driver-locations"].map((topic) => {
-        const read = counts.get(topic) ?? 0;
-        return { topic, partition: 0, ...newLedger(), read, counted: read };
-      });
-      return {
-        partitions,
-        total: Object.fromEntries(partitions.map((p) => [p.topic, sumLedgers([p])])),
-        missed_after_idle: [],
-        balanced: true,
-      };
-    },
     watermarks: () => state.watermarks,
+    fleet: null,
     board,
     sink: () => state.sink,
     async history(city, { fromMs, untilMs, limit }) {
