@@ -6,8 +6,24 @@
  * with the setting's name, the value and what is allowed (exit code 2).
  */
 import { WaymarkError } from "./errors.ts";
+import { refuseUnfit } from "./config_relations.ts";
 import { limits } from "./limits.ts";
+import {
+  boundary,
+  brokers,
+  httpAddress,
+  integer,
+  keys,
+  minutes,
+  oneOf,
+  partitionCounts,
+  replicas,
+  spans,
+  text,
+  yesNo,
+} from "./setting_values.ts";
 import { dayMs, hourMs, minuteMs, secondMs } from "./time.ts";
+import { type ByTopic, topicDefaults, topicNames } from "./topic_defaults.ts";
 
 type Setting<T> = {
   fallback: T;
@@ -22,52 +38,65 @@ type Setting<T> = {
   parse(text: string): T | undefined;
 };
 
-const text = (allowed: string, pattern: RegExp) => ({
-  allowed,
-  parse: (value: string) => pattern.test(value) ? value : undefined,
-});
-
-const integer = (min: number, max: number, unit: string) => ({
-  allowed: `a whole number from ${min} to ${max}${unit === "" ? "" : ` (${unit})`}`,
-  parse(value: string) {
-    const parsed = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
-    return parsed >= min && parsed <= max ? parsed : undefined;
-  },
-});
-
-const oneOf = <const T extends string>(...values: T[]) => ({
-  allowed: values.join(" or "),
-  parse: (value: string): T | undefined => values.find((v) => v === value),
-});
-
-const keys = {
-  allowed: "keys of 16 to 128 letters, digits, - or _, separated by commas",
-  parse(value: string): string[] | undefined {
-    const list = value.split(",").map((k) => k.trim()).filter((k) => k !== "");
-    return list.every((k) => /^[A-Za-z0-9_-]{16,128}$/.test(k)) ? list : undefined;
-  },
-};
-
 const setting = <T>(s: Setting<T>): Setting<T> => s;
 
-const minutes = (min: number, max: number) => {
-  const whole = integer(min, max, "ms, whole minutes");
-  return {
-    allowed: whole.allowed,
-    parse: (value: string) => {
-      const ms = whole.parse(value);
-      return ms !== undefined && ms % minuteMs === 0 ? ms : undefined;
-    },
-  };
-};
+const usual = (of: (topic: { partitions: number; retentionMs: number }) => string) =>
+  topicNames.map((name) => `${name} ${of(topicDefaults[name])}`).join(", ");
 
 export const settings = {
+  KAFKA_BROKERS: setting({
+    fallback: [] as string[],
+    help: "Brokers of the Kafka that is the log. Empty: an embedded log in the data directory.",
+    ...brokers,
+  }),
+  KAFKA_SSL: setting({
+    fallback: false,
+    help: "Whether Kafka is spoken to over TLS. There is no way back to plain text.",
+    ...yesNo,
+  }),
+  KAFKA_SSL_CA: setting({
+    fallback: "",
+    help:
+      "File of the certificate authorities, PEM, that Kafka's certificates are checked with. Empty: the system's.",
+    ...text("a path", /^.{0,1024}$/),
+  }),
+  KAFKA_SASL_MECHANISM: setting({
+    fallback: "" as "" | "plain" | "scram-sha-256" | "scram-sha-512",
+    help: "How to log in to Kafka. Empty: not at all.",
+    allowed: "plain, scram-sha-256 or scram-sha-512",
+    parse: (value: string) =>
+      (["plain", "scram-sha-256", "scram-sha-512"] as const).find((m) => m === value.toLowerCase()),
+  }),
+  KAFKA_SASL_USERNAME: setting({
+    fallback: "",
+    help: "User for KAFKA_SASL_MECHANISM.",
+    ...text("1 to 256 characters", /^.{1,256}$/),
+  }),
+  KAFKA_SASL_PASSWORD: setting({
+    fallback: "",
+    help: "Password for KAFKA_SASL_MECHANISM.",
+    secret: true,
+    ...text("1 to 1,024 characters", /^.{1,1024}$/),
+  }),
+  CLICKHOUSE_URL: setting({
+    fallback: "",
+    help:
+      "ClickHouse server, as http(s)://user:password@host:8123/database. Empty: ClickHouse in this process, kept in the data directory.",
+    secret: true,
+    ...httpAddress,
+  }),
   REDIS_URL: setting({
     fallback: "",
     help:
       "Redis for snapshots: redis:// or rediss:// (TLS), with user and password where wanted. Empty: a file in the data directory.",
     secret: true,
     ...text("a redis:// or rediss:// address", /^(rediss?:\/\/[^\s]{1,1024})?$/),
+  }),
+  REDIS_TLS_CA: setting({
+    fallback: "",
+    help:
+      "File of the certificate authorities, PEM, that the certificate of a rediss:// is checked with. Empty: the system's.",
+    ...text("a path", /^.{0,1024}$/),
   }),
   WAYMARK_REDIS_PREFIX: setting({
     fallback: "waymark:",
@@ -99,6 +128,25 @@ export const settings = {
     help: "Put before every topic name.",
     ...text("at most 64 letters, digits, . - or _", /^[A-Za-z0-9._-]{0,64}$/),
   }),
+  WAYMARK_PARTITIONS: setting({
+    fallback: [] as ByTopic,
+    help: `Partitions of topics, where they are not the usual ones: ${usual((t) => `${t.partitions}`)}. ` +
+      "Those of ride-events, driver-locations and city-partials are part of the fold version.",
+    ...partitionCounts,
+  }),
+  WAYMARK_RETENTION: setting({
+    fallback: [] as ByTopic,
+    help: `How long topics keep records, where it is not as usual: ${
+      usual((t) => `${t.retentionMs / dayMs}d`)
+    }. Shorter than an outage, it loses records.`,
+    ...spans,
+  }),
+  WAYMARK_REPLICATION: setting({
+    fallback: "auto" as number | "auto",
+    help:
+      "Kafka: copies of each partition of a topic that is made. auto: 3, or as many as there are brokers.",
+    ...replicas,
+  }),
   WAYMARK_PARTITIONER: setting({
     fallback: "murmur2" as "murmur2" | "crc32",
     help:
@@ -120,6 +168,34 @@ export const settings = {
     help:
       "Members of each consumer group inside this process. More than one is for tests; cores need processes.",
     ...integer(1, 64, ""),
+  }),
+  WAYMARK_ADVERTISED_URL: setting({
+    fallback: "",
+    help:
+      "Address at which the other processes of the group reach this one. Empty: made from WAYMARK_HOST and WAYMARK_PORT.",
+    ...httpAddress,
+  }),
+  WAYMARK_WORKERS: setting({
+    fallback: 1,
+    help:
+      "Processes on this machine that share WAYMARK_PORT and the partitions. More than one needs Kafka and Redis.",
+    ...integer(1, 64, ""),
+  }),
+  WAYMARK_SESSION_MS: setting({
+    fallback: 15 * secondMs,
+    help:
+      "A process silent this long loses its partitions to the others. Kafka only; the broker bounds it too.",
+    ...integer(6 * secondMs, 5 * minuteMs, "ms"),
+  }),
+  WAYMARK_PUBLISH_FROM: setting({
+    fallback: null as number | null,
+    help: "Minute from which on a new generation publishes: set while it takes over from an old one.",
+    ...boundary,
+  }),
+  WAYMARK_PUBLISH_UNTIL: setting({
+    fallback: null as number | null,
+    help: "Minute up to which an old generation publishes: set when a new one takes over there.",
+    ...boundary,
   }),
   WAYMARK_INGEST_KEYS: setting({
     fallback: [] as string[],
@@ -143,6 +219,12 @@ export const settings = {
     fallback: "on" as "on" | "off",
     help: "off runs without ClickHouse: windows older than memory cannot be queried.",
     ...oneOf("on", "off"),
+  }),
+  WAYMARK_CLICKHOUSE_PORT: setting({
+    fallback: null as number | null,
+    help:
+      "Port on which the embedded ClickHouse answers ClickHouse's HTTP protocol, read-only; 0 takes a free one. Empty: none.",
+    ...integer(0, 65_535, ""),
   }),
   WAYMARK_LOG_FSYNC: setting({
     fallback: "on" as "on" | "off",
@@ -249,8 +331,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   }
   refuseUnknown(environment);
   const checked = config as Config;
-  refuseOpenDoor(checked);
-  refuseRelations(checked);
+  refuseUnfit(checked);
   return checked;
 }
 
@@ -259,52 +340,6 @@ function refuseUnknown(environment: Record<string, string | undefined>): void {
     if (name.startsWith("WAYMARK_") && !(name in settings)) {
       throw new WaymarkError("config_invalid", `${name} is not a setting; see --help for those that are`);
     }
-  }
-  for (const name of ["KAFKA_BROKERS", "CLICKHOUSE_URL"]) {
-    if ((environment[name] ?? "") !== "") {
-      throw new WaymarkError(
-        "config_invalid",
-        `${name} is set, but this release has its log and ClickHouse embedded only; allowed: unset`,
-      );
-    }
-  }
-}
-
-const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
-
-function refuseOpenDoor(config: Config): void {
-  if (loopback.test(config.WAYMARK_HOST)) return;
-  for (const name of ["WAYMARK_INGEST_KEYS", "WAYMARK_READ_KEYS"] as const) {
-    if (config[name].length === 0) {
-      throw new WaymarkError(
-        "keys_required",
-        `WAYMARK_HOST is "${config.WAYMARK_HOST}", which others can reach; set ${name}, or listen on 127.0.0.1`,
-      );
-    }
-  }
-}
-
-function refuseRelations(config: Config): void {
-  if (config.WAYMARK_ENDED_RIDE_MS < config.WAYMARK_LATENESS_MS + minuteMs) {
-    throw new WaymarkError(
-      "config_invalid",
-      `WAYMARK_ENDED_RIDE_MS is ${config.WAYMARK_ENDED_RIDE_MS}; allowed: at least WAYMARK_LATENESS_MS plus one minute ` +
-        `(${config.WAYMARK_LATENESS_MS + minuteMs}), else a duplicate could outlive the memory of its ride`,
-    );
-  }
-  if (config.WAYMARK_HOLD_MS < config.WAYMARK_LATENESS_MS) {
-    throw new WaymarkError(
-      "config_invalid",
-      `WAYMARK_HOLD_MS is ${config.WAYMARK_HOLD_MS}; allowed: at least WAYMARK_LATENESS_MS (${config.WAYMARK_LATENESS_MS}), ` +
-        `else panes would leave while events still count in them`,
-    );
-  }
-  if (config.WAYMARK_DRIVER_MS < config.WAYMARK_LATENESS_MS + minuteMs) {
-    throw new WaymarkError(
-      "config_invalid",
-      `WAYMARK_DRIVER_MS is ${config.WAYMARK_DRIVER_MS}; allowed: at least WAYMARK_LATENESS_MS plus one minute ` +
-        `(${config.WAYMARK_LATENESS_MS + minuteMs})`,
-    );
   }
 }
 
@@ -319,7 +354,11 @@ export function numberSettings(config: Config): [string, unknown][] {
 export function settingsHelp(): string {
   return (Object.entries(settings) as [string, Setting<unknown>][])
     .map(([name, s]) => {
-      const shown = Array.isArray(s.fallback) ? "none" : s.fallback === "" ? "empty" : String(s.fallback);
+      const shown = Array.isArray(s.fallback) || s.fallback === null
+        ? "none"
+        : s.fallback === ""
+        ? "empty"
+        : String(s.fallback);
       return `  ${name}\n      ${s.help}\n      Default ${shown}; allowed: ${s.allowed}.`;
     })
     .join("\n");

@@ -11,6 +11,7 @@ import { migrateCommand } from "./commands/migrate.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { servicesCommand } from "./commands/services.ts";
 import { demoCommand, startCommand } from "./commands/start.ts";
+import { topicsCommand } from "./commands/topics.ts";
 import { trafficCommand } from "./commands/traffic.ts";
 
 const commands: Command[] = [
@@ -18,6 +19,7 @@ const commands: Command[] = [
   demoCommand,
   replayCommand,
   trafficCommand,
+  topicsCommand,
   migrateCommand,
   servicesCommand,
 ];

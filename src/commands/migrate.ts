@@ -1,6 +1,5 @@
-/** `waymark migrate`: brings the ClickHouse of the data directory to this release's schema. */
+/** `waymark migrate`: brings ClickHouse, the server's or the data directory's, to this release's schema. */
 import { applyMigrations } from "../sinks/migrations.ts";
-import { clickHousePath } from "../node/embedded.ts";
 import type { Command, Given } from "./command.ts";
 import { configFromEnvironment } from "./environment.ts";
 
@@ -16,8 +15,9 @@ export const migrateCommand: Command = {
 };
 
 async function migrate(given: Given): Promise<number> {
-  const { openEmbedded } = await import("../sinks/analytics.ts");
-  const analytics = openEmbedded({ path: clickHousePath(configFromEnvironment().WAYMARK_DATA_DIR) });
+  const config = configFromEnvironment();
+  const { openConfiguredAnalytics } = await import("../node/clickhouse.ts");
+  const { analytics } = await openConfiguredAnalytics(config, config.WAYMARK_DATA_DIR);
   try {
     const dryRun = given.flag("dry-run");
     const { applied, pending } = await applyMigrations(analytics, { dryRun });

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import type { Config } from "../config.ts";
 import { messageOf, WaymarkError } from "../errors.ts";
 import { replayDone } from "../node/replay_done.ts";
-import { openEmbeddedParts } from "../node/embedded.ts";
+import { openEmbeddedParts } from "../node/parts.ts";
 import { namingOf, type Pipeline, startPipeline } from "../node/pipeline.ts";
 import { claimSource, feed, lastWindows, windowLine } from "../node/replay.ts";
 import { ledgerView } from "../node/views.ts";
@@ -17,6 +17,8 @@ import { startProgress } from "./progress.ts";
 import { configFromEnvironment } from "./environment.ts";
 import { ledgerText } from "./ledger_text.ts";
 import { defaultUrl, postTraffic } from "./post_traffic.ts";
+import { replayToKafka } from "./replay_to_kafka.ts";
+import { speedOf } from "./traffic_options.ts";
 
 /** Records that may wait for the folds before the feed holds back. */
 const backlogMax = 300_000;
@@ -32,7 +34,11 @@ export const replayCommand: Command = {
       help: `${Object.keys(trafficFormats).join(" | ")} (default jsonl)`,
     },
     speed: { type: "string", value: "N", help: "event time per wall time, or max (default max)" },
-    to: { type: "string", value: "WHERE", help: "embedded (default), or http: posts to a running service" },
+    to: {
+      type: "string",
+      value: "WHERE",
+      help: "embedded (default); http: a running service; kafka: the input topics of KAFKA_BROKERS",
+    },
     url: {
       type: "string",
       value: "URL",
@@ -60,11 +66,13 @@ export const replayCommand: Command = {
   more: () =>
     `Formats:\n${
       Object.entries(trafficFormats).map(([name, f]) => `  ${name.padEnd(16)} ${f.summary}`).join("\n")
-    }\n`,
+    }\n\n` +
+    "With --to kafka each record carries the broker's time, which is now: events of the past are then simply old, and\n" +
+    "how far they were ahead of their recording is not checked. Ctrl-C or SIGTERM ends it with what was sent.\n",
   run: replay,
 };
 
-type Plan = { file: string; format: TrafficFormatName; speed: number | null; seed: number };
+export type Plan = { file: string; format: TrafficFormatName; speed: number | null; seed: number };
 
 async function replay(given: Given): Promise<number> {
   const plan = planOf(given);
@@ -76,7 +84,8 @@ async function replay(given: Given): Promise<number> {
       speed: plan.speed,
     });
   }
-  if (to !== "embedded") throw new WaymarkError("usage", `--to is "${to}"; allowed: embedded or http`);
+  if (to === "kafka") return await replayToKafka(plan, given);
+  if (to !== "embedded") throw new WaymarkError("usage", `--to is "${to}"; allowed: embedded, http or kafka`);
   const kept = given.text("data-dir");
   const dataDir = kept ?? await mkdtemp(join(tmpdir(), "waymark-replay-"));
   const owners = wholeNumber(given, "owners", { fallback: 1, min: 1, max: 64 });
@@ -111,11 +120,7 @@ function planOf(given: Given): Plan {
       `--format is "${format}"; allowed: ${Object.keys(trafficFormats).join(", ")}`,
     );
   }
-  const speedText = given.text("speed") ?? "max";
-  const speed = speedText === "max" ? null : Number(speedText);
-  if (speed !== null && !(speed > 0 && speed <= 1e6)) {
-    throw new WaymarkError("usage", `--speed is "${speedText}"; allowed: max, or a number above 0`);
-  }
+  const speed = speedOf(given, "max");
   const seed = wholeNumber(given, "seed", { fallback: 1, min: 0, max: 2 ** 32 - 1 });
   return { file: resolve(file), format: format as TrafficFormatName, speed, seed };
 }
@@ -127,7 +132,7 @@ async function replayEmbedded(plan: Plan, { config, dataDir, out, clickhouse }: 
   const { size } = await stat(plan.file).catch((error) => {
     throw new WaymarkError("input_unreadable", `cannot read ${plan.file}: ${messageOf(error)}`);
   });
-  const parts = await openEmbeddedParts(dataDir, config, clock);
+  const parts = await openEmbeddedParts({ config, dataDir, clock });
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   try {

@@ -1,7 +1,8 @@
 /**
- * `waymark services`: a real Kafka and a real Redis on free loopback ports, in the background, without containers.
+ * `waymark services`: a real Kafka, a real Redis and a ClickHouse-compatible server on free loopback ports, in the
+ * background, without containers.
  *
- *   start ──► java, redis-server (ids in services.json) ──► wait until both answer ──► the variables to export
+ *   start ──► java, redis-server, deno (ids in services.json) ──► wait until all answer ──► the variables to export
  *   --stop ──► end what services.json names, remove the folder
  *
  * One set per folder. Nothing of it is meant to keep data: the folder is gone after `--stop`.
@@ -15,7 +16,8 @@ import { WaymarkError } from "../errors.ts";
 import { kafkaAnswers } from "../log/kafka/nodes.ts";
 import { minuteMs, systemClock } from "../time.ts";
 import { type Command, type Given, wholeNumber } from "./command.ts";
-import { kafkaVersion, startKafka } from "./services/kafka_brokers.ts";
+import { clickHouseAnswers, startClickHouseServer } from "./services/clickhouse_server.ts";
+import { kafkaVersion, type ProxiedBroker, startKafka } from "./services/kafka_brokers.ts";
 import { end, isRunning, type Launched } from "./services/launched.ts";
 import { redisAnswers, startRedis } from "./services/redis_server.ts";
 
@@ -23,9 +25,14 @@ export type Services = {
   folder: string;
   processes: Launched[];
   /** What a process needs in its environment to use them. */
-  variables: { KAFKA_BROKERS: string; REDIS_URL: string };
-  /** The same brokers behind SASL, for tests of it. */
+  variables: { KAFKA_BROKERS: string; REDIS_URL: string; CLICKHOUSE_URL: string };
+  /** The same brokers behind SASL, behind TLS, behind both, for tests of these. */
   saslBrokers: string;
+  tlsBrokers: string;
+  tlsSaslBrokers: string;
+  /** Path of the PEM of the authority that TLS clients have to trust. */
+  tlsAuthority: string;
+  proxied: ProxiedBroker[];
 };
 
 export type ServicesOptions = {
@@ -42,7 +49,7 @@ export const jarsFolder = () => join(homedir(), ".cache", "waymark", `kafka-${ka
 const readyMs = minuteMs;
 const stateOf = (folder: string) => join(folder, "services.json");
 
-/** Starts both and waits until they answer. Throws `usage`, naming what is missing and how to install it. */
+/** Starts them and waits until they answer. Throws `usage`, naming what is missing and how to install it. */
 export async function startServices(
   { folder: given, brokers = 1, jars = jarsFolder() }: ServicesOptions,
 ): Promise<Services> {
@@ -56,16 +63,24 @@ export async function startServices(
   const services: Services = {
     folder,
     processes: [redis.process],
-    variables: { KAFKA_BROKERS: "", REDIS_URL: redis.url },
+    variables: { KAFKA_BROKERS: "", REDIS_URL: redis.url, CLICKHOUSE_URL: "" },
     saslBrokers: "",
+    tlsBrokers: "",
+    tlsSaslBrokers: "",
+    tlsAuthority: "",
+    proxied: [],
   };
   try {
-    const kafka = await startKafka({ folder, jars, brokers });
-    services.processes.push(...kafka.processes);
-    services.variables.KAFKA_BROKERS = kafka.brokers;
-    services.saslBrokers = kafka.saslBrokers;
+    const clickHouse = await startClickHouseServer(folder);
+    services.processes.push(clickHouse.process);
+    services.variables.CLICKHOUSE_URL = clickHouse.url;
+    const { processes, brokers: plain, ...secured } = await startKafka({ folder, jars, brokers });
+    services.processes.push(...processes);
+    services.variables.KAFKA_BROKERS = plain;
+    Object.assign(services, secured);
     await writeFile(stateOf(folder), JSON.stringify(services, null, 2));
-    await untilReady(services, { redisPort: redis.port, brokers });
+    const ports = { redisPort: redis.port, clickHousePort: clickHouse.port };
+    await untilReady(services, { ...ports, brokers });
     return services;
   } catch (error) {
     await end(services.processes);
@@ -75,11 +90,14 @@ export async function startServices(
 
 async function untilReady(
   { processes, variables, folder }: Services,
-  { redisPort, brokers }: { redisPort: number; brokers: number },
+  { redisPort, clickHousePort, brokers }: { redisPort: number; clickHousePort: number; brokers: number },
 ): Promise<void> {
   const untilMs = systemClock.monotonicMs() + readyMs;
   const addresses = variables.KAFKA_BROKERS.split(",");
-  while (!(await redisAnswers(redisPort) && await kafkaAnswers(addresses, brokers))) {
+  const answer = async () =>
+    await redisAnswers(redisPort) && await clickHouseAnswers(clickHousePort) &&
+    await kafkaAnswers(addresses, brokers);
+  while (!await answer()) {
     const gone = processes.find((p) => !isRunning(p));
     if (gone !== undefined || systemClock.monotonicMs() > untilMs) {
       const what = gone === undefined ? `not ready after ${readyMs} ms` : `${gone.name} ended`;
@@ -106,7 +124,7 @@ export async function stopServices(folder: string): Promise<void> {
 export const servicesCommand: Command = {
   name: "services",
   operands: "",
-  summary: "A real Kafka and Redis on loopback, in the background, for tests and for trying.",
+  summary: "A real Kafka and Redis, and ClickHouse, on loopback, in the background, for tests and trying.",
   options: {
     brokers: { type: "string", value: "N", help: "brokers of the Kafka cluster, 1 to 3 (1)" },
     folder: {
@@ -123,7 +141,9 @@ export const servicesCommand: Command = {
     status: { type: "boolean", help: "says what runs; exit code 1 when nothing does" },
     help: { type: "boolean", help: "this text" },
   },
-  more: () => "Needs java (17 or later), mvn for the first start, and redis-server.",
+  more: () =>
+    "Needs java (17 or later), mvn for the first start, and redis-server. ClickHouse is the one that comes with Waymark,\n" +
+    "in a process of its own behind ClickHouse's HTTP protocol.",
   run: services,
 };
 

@@ -1,9 +1,7 @@
 /** `waymark start` and `waymark demo`: the service, until a signal drains it. */
 import type { Config } from "../config.ts";
-import { messageOf, WaymarkError } from "../errors.ts";
-
-import { createApp } from "../http/app.ts";
-import { type Server, startServer } from "../http/serve.ts";
+import { WaymarkError } from "../errors.ts";
+import { type App, createApp } from "../http/app.ts";
 import { type Service, startService } from "../node/service.ts";
 import { ledgerView } from "../node/views.ts";
 import { createSignals, type Signals } from "../telemetry/signals.ts";
@@ -14,18 +12,33 @@ import { minuteMs, secondMs, systemClock } from "../time.ts";
 import { cityTraffic } from "../traffic/city_traffic.ts";
 import type { SentItem } from "../traffic/item.ts";
 import type { Command, Given } from "./command.ts";
+import { choosePorts, openDoors } from "./doors.ts";
 import { configFromEnvironment, isGiven } from "./environment.ts";
 import { ledgerText } from "./ledger_text.ts";
 import { paced } from "./traffic.ts";
 import { trafficFrom, trafficOptions } from "./traffic_options.ts";
+import { superviseWorkers } from "./workers.ts";
 
 export const startCommand: Command = {
   name: "start",
   operands: "",
   summary: "Runs the service on the data directory until it is told to stop.",
-  options: { help: { type: "boolean", help: "this text" } },
-  run: () => serve(configFromEnvironment(), null),
+  options: {
+    worker: { type: "string", value: "N", help: "given by the process that keeps WAYMARK_WORKERS running" },
+    help: { type: "boolean", help: "this text" },
+  },
+  run: start,
 };
+
+async function start(given: Given): Promise<number> {
+  const config = configFromEnvironment();
+  const isWorker = given.text("worker") !== undefined;
+  if (config.WAYMARK_WORKERS === 1 || isWorker) return await serve(config, { isWorker, demo: null });
+  const [told, insisted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  watchSignals(told.resolve, insisted.resolve);
+  const signals = createSignals(systemClock, config.WAYMARK_LOG_FORMAT);
+  return await superviseWorkers(config, { signals, told: told.promise, insisted: insisted.promise });
+}
 
 export const demoCommand: Command = {
   name: "demo",
@@ -35,21 +48,29 @@ export const demoCommand: Command = {
   run: (given) =>
     serve(
       configFromEnvironment(isGiven("WAYMARK_DATA_DIR") ? {} : { WAYMARK_DATA_DIR: "data/demo" }),
-      given,
+      { isWorker: false, demo: given },
     ),
 };
 
-async function serve(config: Config, demo: Given | null): Promise<number> {
+type Serving = {
+  /** One of several on this machine, which share the port. */
+  isWorker: boolean;
+  demo: Given | null;
+};
+
+async function serve(config: Config, { isWorker, demo }: Serving): Promise<number> {
   const signals = createSignals(systemClock, config.WAYMARK_LOG_FORMAT);
   const told = Promise.withResolvers<void>();
-  watchSignals(told.resolve);
-  refuseTakenPort(config);
-  const service = await startService(config, systemClock, signals);
-  const server = openDoors(service, config, signals);
+  if (isWorker) watchSupervisor(told.resolve);
+  else watchSignals(told.resolve);
+  const ports = choosePorts(config, isWorker);
+  const { address } = ports;
+  const service = await startService({ config, clock: systemClock, signals, address });
+  const doors = openDoors(appOf(service, config, signals), config, ports);
   const sending = new AbortController();
   const sent = demo === null ? Promise.resolve() : sendDemo(service, demo, sending.signal);
   const sendingFailed = sent.then(() => new Promise<never>(() => {}));
-  console.log(`Waymark is listening on ${server.url}/`);
+  console.log(`Waymark is listening on ${isWorker ? address : doors.url}/`);
   if (demo !== null) console.log("Simulated cities are sending; the page shows them. Ctrl-C ends it.");
   const drain = async () => {
     const last = ledgerView(service.pipeline);
@@ -57,7 +78,7 @@ async function serve(config: Config, demo: Given | null): Promise<number> {
       service.closeIntake();
       sending.abort();
       await sent.catch(() => {});
-      await server.stop(serverStopMs);
+      await doors.stop(serverStopMs);
       await service.drain();
     });
     return last;
@@ -76,29 +97,16 @@ async function serve(config: Config, demo: Given | null): Promise<number> {
   return 0;
 }
 
-/** Says so before anything is opened when the address cannot be listened on. */
-function refuseTakenPort({ WAYMARK_HOST: hostname, WAYMARK_PORT: port }: Config): void {
-  try {
-    Deno.listen({ hostname, port }).close();
-  } catch (error) {
-    const why = error instanceof Deno.errors.AddrInUse ? "another program listens there" : messageOf(error);
-    const message =
-      `cannot listen on ${hostname}:${port}: ${why}; choose another WAYMARK_PORT or WAYMARK_HOST`;
-    throw new WaymarkError("config_invalid", message);
-  }
-}
-
 /** What a stuck client may take of the time for draining. */
 const serverStopMs = 5 * secondMs;
 
-function openDoors(service: Service, config: Config, signals: Signals): Server {
-  const app = createApp({
+function appOf(service: Service, config: Config, signals: Signals): App {
+  return createApp({
     handles: service.handles,
     config: { ingestKeys: config.WAYMARK_INGEST_KEYS, readKeys: config.WAYMARK_READ_KEYS },
     clock: systemClock,
     defect: (thrown, requestId) => signals.defect(thrown, requestId),
   });
-  return startServer({ app, host: config.WAYMARK_HOST, port: config.WAYMARK_PORT, clock: systemClock });
 }
 
 /** Throws when the work is not done in limits.drainMs: the next start goes on from the last snapshots. */
@@ -116,10 +124,17 @@ async function inTime(work: () => Promise<void>): Promise<void> {
 }
 
 /** The first SIGINT or SIGTERM drains, the second exits at once. */
-function watchSignals(drain: () => void): void {
+function watchSignals(drain: () => void, insist: () => void = () => Deno.exit(130)): void {
   let count = 0;
-  const onSignal = () => ++count === 1 ? drain() : Deno.exit(130);
+  const onSignal = () => ++count === 1 ? drain() : insist();
   for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, onSignal);
+}
+
+/** Ctrl-C reaches every process of a terminal: a worker waits for what its supervisor makes of it. */
+function watchSupervisor(drain: () => void): void {
+  let count = 0;
+  Deno.addSignalListener("SIGINT", () => {});
+  Deno.addSignalListener("SIGTERM", () => ++count === 1 ? drain() : Deno.exit(130));
 }
 
 /** How far back an empty installation is given rides, so that there are some in every state at once. */

@@ -1,14 +1,26 @@
-/** `waymark traffic`: deterministic city traffic to a file or a running service, and the ledger of what was sent. */
+/** `waymark traffic`: deterministic city traffic to a file, a service or Kafka, and the ledger of what was sent. */
 import { WaymarkError } from "../errors.ts";
 import { breathe, systemClock } from "../time.ts";
 import { type CityTraffic, cityTraffic } from "../traffic/city_traffic.ts";
 import type { SentItem } from "../traffic/item.ts";
 import { writeJsonl } from "../traffic/jsonl.ts";
-import type { TrafficLedger } from "../traffic/ledger.ts";
+import { countSending, ledgerJson, newLedger, type TrafficLedger } from "../traffic/ledger.ts";
+import { inChunks } from "../traffic/pace.ts";
+import { openRecording, type Recording } from "../traffic/recording.ts";
 import { type Command, type Given, wholeNumber } from "./command.ts";
+import { configFromEnvironment } from "./environment.ts";
 import { defaultUrl, postTraffic } from "./post_traffic.ts";
+import {
+  type Produced,
+  producedText,
+  produceTraffic,
+  recordMaker,
+  refuseWithoutKafka,
+  untilSignal,
+  withInputTopics,
+} from "./produce_traffic.ts";
 import { type Progress, startProgress } from "./progress.ts";
-import { trafficFrom, trafficOptions } from "./traffic_options.ts";
+import { speedOf, trafficFrom, trafficOptions } from "./traffic_options.ts";
 
 export const trafficCommand: Command = {
   name: "traffic",
@@ -18,7 +30,8 @@ export const trafficCommand: Command = {
     to: {
       type: "string",
       value: "WHERE",
-      help: "a FILE of JSON lines (.gz compresses), or http (default) to a running service",
+      help:
+        "http (default): a running service; kafka: KAFKA_BROKERS; or a FILE of JSON lines (.gz compresses)",
     },
     url: {
       type: "string",
@@ -26,29 +39,50 @@ export const trafficCommand: Command = {
       help: "with --to http: the service (default: WAYMARK_HOST and WAYMARK_PORT)",
     },
     events: { type: "string", value: "N", help: "how many items (default 100000)" },
+    speed: {
+      type: "string",
+      value: "N",
+      help:
+        "with --to kafka: item time per wall time, or max: events of 2026-01-15 on (default 1: from now on)",
+    },
+    ledger: { type: "string", value: "FILE", help: "also writes the ledger there, as JSON" },
+    record: {
+      type: "string",
+      value: "FILE",
+      help: "also writes what was sent there, one a line (.gz compresses)",
+    },
     ...trafficOptions,
     help: { type: "boolean", help: "this text" },
   },
+  more: () =>
+    "With --to kafka the ledger counts what Kafka has acknowledged; Ctrl-C or SIGTERM ends it there (exit code 0).\n",
   run: traffic,
 };
 
 async function traffic(given: Given): Promise<number> {
   const to = given.text("to") ?? "http";
-  if (to === "kafka") {
-    throw new WaymarkError("usage", `--to is "kafka"; allowed in this release: http, or the name of a file`);
-  }
   const events = wholeNumber(given, "events", { fallback: 100_000, min: 1, max: 1_000_000_000 });
+  if (given.text("speed") !== undefined && to !== "kafka") {
+    throw new WaymarkError("usage", `--speed is "${given.text("speed")}"; allowed: only with --to kafka`);
+  }
+  if (to === "kafka") return await toKafka(given, events);
   const live = to === "http";
+  if (given.text("record") !== undefined && !live) {
+    throw new WaymarkError("usage", `--record is given; allowed: only with --to http or kafka`);
+  }
   const made = cityTraffic({ ...trafficFrom(given), events, ...(live && { startMs: systemClock.nowMs() }) });
   const bar = startProgress("traffic", events, systemClock);
   const items = counted(made, bar);
   if (live) {
-    const code = await postTraffic({ chunks: paced(items) }, {
+    const recording = recordingOf(given);
+    const code = await postTraffic({ chunks: recorded(paced(items), recording) }, {
       url: given.text("url") ?? defaultUrl(),
       speed: null,
     });
+    await recording?.close();
     bar.end();
     console.log(sentText(made.ledger));
+    await writeLedger(given, made.ledger, {});
     return code;
   }
   await writeJsonl(items, to);
@@ -56,7 +90,82 @@ async function traffic(given: Given): Promise<number> {
   bar.end();
   console.log(sentText(made.ledger));
   console.log(`${size.toLocaleString("en")} bytes written to ${to}`);
+  await writeLedger(given, made.ledger, {});
   return 0;
+}
+
+async function toKafka(given: Given, events: number): Promise<number> {
+  const clock = systemClock;
+  const speed = speedOf(given, "1");
+  const traffic = trafficFrom(given);
+  const config = configFromEnvironment();
+  refuseWithoutKafka(config);
+  const ledger = newLedger();
+  const recording = recordingOf(given);
+  const bar = startProgress("traffic", events, clock);
+  const stop = untilSignal();
+  let produced: Produced | null = null;
+  try {
+    produced = await withInputTopics(config, async (log) => {
+      const startMs = clock.nowMs();
+      const { sendings } = cityTraffic({ ...traffic, events, ...(speed !== null && { startMs }) });
+      return await produceTraffic(log, inChunks(sendings), {
+        clock,
+        speed,
+        nowIs: speed === null ? null : startMs,
+        signal: stop.signal,
+        toRecord: recordMaker(config),
+        async acknowledged(sent) {
+          for (const sending of sent) countSending(ledger, sending);
+          await recording?.add(sent.map(({ item }) => item));
+          bar.at(ledger.sent, `${ledger.sent.toLocaleString("en")} items`);
+        },
+      });
+    });
+  } finally {
+    bar.end();
+    stop.done();
+    await recording?.close();
+    // Also when Kafka refused: what it had taken until then.
+    if (produced !== null || ledger.sent > 0) {
+      console.log(sentText(ledger));
+      await writeLedger(given, ledger, produced === null ? {} : kafkaPart(produced));
+    }
+  }
+  console.log(producedText(produced, speed !== null));
+  return produced.unanswered > 0 ? 1 : 0;
+}
+
+const kafkaPart = ({ repeated, unanswered, lateness, seconds }: Produced) => ({
+  repeated,
+  unanswered,
+  late_sending: { max_ms: lateness.maxMs(), p99_ms: lateness.p99Ms() },
+  seconds,
+});
+
+function recordingOf(given: Given): Recording | null {
+  const path = given.text("record");
+  return path === undefined ? null : openRecording(path);
+}
+
+async function* recorded(
+  chunks: AsyncIterable<SentItem[]>,
+  recording: Recording | null,
+): AsyncGenerator<SentItem[]> {
+  for await (const chunk of chunks) {
+    await recording?.add(chunk);
+    yield chunk;
+  }
+}
+
+async function writeLedger(
+  given: Given,
+  ledger: TrafficLedger,
+  more: Record<string, unknown>,
+): Promise<void> {
+  const path = given.text("ledger");
+  if (path === undefined) return;
+  await Deno.writeTextFile(path, JSON.stringify({ ...ledgerJson(ledger), ...more }, null, 2) + "\n");
 }
 
 function* counted(made: CityTraffic, bar: Progress): Generator<SentItem> {
@@ -67,7 +176,6 @@ function* counted(made: CityTraffic, bar: Progress): Generator<SentItem> {
     }
   }
 }
-
 const lookedAtMax = 1_000;
 
 /**

@@ -59,3 +59,11 @@ function ratePerMinute(text: string): number {
   if (rate >= 1) return rate;
   throw new WaymarkError("usage", `--rate is "${text}"; allowed: a number of items, as 50000/min or 2000/s`);
 }
+
+/** Recorded time per wall time; null: as fast as it goes. */
+export function speedOf(given: Given, fallback: string): number | null {
+  const text = given.text("speed") ?? fallback;
+  const speed = text === "max" ? null : Number(text);
+  if (speed === null || (speed > 0 && speed <= 1e6)) return speed;
+  throw new WaymarkError("usage", `--speed is "${text}"; allowed: max, or a number above 0`);
+}

@@ -1,30 +1,8 @@
-/** The topics of an installation: names, partitions and retention in one table (the wire contract's section 1). */
-import { dayMs } from "../time.ts";
+/** The topics of an installation: what they are called in the log, and what they are made with. */
+import { forEveryTopic, type TopicName, topicNames } from "../topic_defaults.ts";
 import type { TopicSpec } from "./port.ts";
 
-export const topicPartitions = {
-  "ride-events": 12,
-  "driver-locations": 24,
-  "city-partials": 6,
-  "analytics-aggregated": 6,
-  "ride-facts": 12,
-  "alerts": 6,
-  "late-events": 6,
-  "dead-letters": 6,
-} as const;
-
-export type TopicName = keyof typeof topicPartitions;
-
-const retentionDays: Record<TopicName, number> = {
-  "ride-events": 7,
-  "driver-locations": 1,
-  "city-partials": 7,
-  "analytics-aggregated": 7,
-  "ride-facts": 7,
-  "alerts": 30,
-  "late-events": 7,
-  "dead-letters": 7,
-};
+export { type TopicName, topicNames } from "../topic_defaults.ts";
 
 export type TopicNaming = { prefix: string; generation: number };
 
@@ -33,12 +11,33 @@ export function topicName(topic: TopicName, naming: TopicNaming): string {
   return naming.prefix + (topic === "city-partials" ? `city-partials-g${naming.generation}` : topic);
 }
 
+export type TopicTerms = {
+  partitions: Record<TopicName, number>;
+  retentionMs: Record<TopicName, number>;
+  /** Copies of each partition; null: 3, or as many as there are brokers. */
+  replicas: number | null;
+};
+
+/** `replicas` means something to Kafka only; the other logs leave it alone. */
+export type ContractTopic = TopicSpec & { replicas?: number };
+
+const defaultTerms = (): TopicTerms => ({
+  partitions: forEveryTopic("partitions"),
+  retentionMs: forEveryTopic("retentionMs"),
+  replicas: null,
+});
+
 /** What `ensureTopics` is asked for. `retentionBytes` bounds a topic, shared by its partitions. */
-export function topicSpecs(naming: TopicNaming, retentionBytes: number): TopicSpec[] {
-  return (Object.keys(topicPartitions) as TopicName[]).map((topic) => ({
+export function topicSpecs(
+  naming: TopicNaming,
+  retentionBytes: number,
+  { partitions, retentionMs, replicas }: TopicTerms = defaultTerms(),
+): ContractTopic[] {
+  return topicNames.map((topic) => ({
     topic: topicName(topic, naming),
-    partitions: topicPartitions[topic],
-    retentionMs: retentionDays[topic] * dayMs,
-    retentionBytes: Math.floor(retentionBytes / topicPartitions[topic]),
+    partitions: partitions[topic],
+    retentionMs: retentionMs[topic],
+    retentionBytes: Math.floor(retentionBytes / partitions[topic]),
+    ...(replicas !== null && { replicas }),
   }));
 }

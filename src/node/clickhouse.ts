@@ -1,15 +1,32 @@
-/** ClickHouse of one process: opened, migrated, filled by the sink. */
+/**
+ * ClickHouse of one process: opened, migrated, filled by the sink, and offered to readers where a port is set.
+ *
+ *   CLICKHOUSE_URL   a server: the processes share its filling, one group                 `<group>-clickhouse`
+ *   none, own log    in this process                                                      `<group>-clickhouse`
+ *   none, Kafka      in this process, beside those of other nodes: all partitions each    `<group>-clickhouse-<id>`
+ */
+import { type Door, openDoor } from "../clickhouse_door/door.ts";
 import type { Config } from "../config.ts";
+import { messageOf, WaymarkError } from "../errors.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
-import { type Analytics, openEmbedded } from "../sinks/analytics.ts";
-import { type Sink, startSink } from "../sinks/clickhouse.ts";
+import { type Analytics, openEmbedded, openServer } from "../sinks/analytics.ts";
+import { type Sink, type SinkOptions, startSink } from "../sinks/clickhouse.ts";
 import { applyMigrations } from "../sinks/migrations.ts";
 import type { PoisonRow } from "../sinks/table_feed.ts";
 import { type Clock, systemClock } from "../time.ts";
-import { clickHousePath } from "./embedded.ts";
+import { claimNodeId } from "./node_id.ts";
+import { clickHousePath } from "./parts.ts";
+import { startPatiently } from "./patient_sink.ts";
 import { namingOf } from "./pipeline.ts";
 
-export type ClickHouse = { analytics: Analytics; sink: Sink; stop(): Promise<void> };
+export type ClickHouse = {
+  analytics: Analytics;
+  sink: Sink;
+  /** Where readers reach the embedded ClickHouse; null without WAYMARK_CLICKHOUSE_PORT. */
+  doorUrl: string | null;
+  /** The door first, then the sink, then ClickHouse. */
+  stop(): Promise<void>;
+};
 
 export type ClickHouseOptions = {
   config: Config;
@@ -22,35 +39,73 @@ export type ClickHouseOptions = {
   failed(tp: TopicPartition, error: unknown): void;
 };
 
+/**
+ * A server that is away delays the copying, never the start. Throws data_dir_in_use, config_invalid,
+ * migration_mismatch, and analytics_unavailable when the embedded one cannot be migrated.
+ */
 export async function startClickHouse(options: ClickHouseOptions): Promise<ClickHouse> {
-  const { config, log, clock } = options;
-  const analytics = openEmbedded({ path: clickHousePath(options.dataDir) });
-  try {
+  const { config, log, clock, dataDir } = options;
+  const { analytics, ownId } = await openConfiguredAnalytics(config, dataDir);
+  const stops = [() => analytics.close()];
+  const stop = async () => {
+    for (let last = stops.pop(); last !== undefined; last = stops.pop()) await last();
+  };
+  const sinkOptions: SinkOptions = {
+    log,
+    analytics,
+    clock,
+    group: config.WAYMARK_GROUP,
+    ...(ownId !== null && config.KAFKA_BROKERS.length > 0 && { ownId }),
+    naming: namingOf(config),
+    logEpoch: config.WAYMARK_LOG_EPOCH,
+    replayed: options.replayed,
+    insertMs: config.WAYMARK_INSERT_MS,
+    poisoned: options.poisoned,
+    failed: options.failed,
+  };
+  const start = async () => {
     await applyMigrations(analytics);
-    const sink = await startSink({
-      log,
-      analytics,
-      clock,
-      group: config.WAYMARK_GROUP,
-      naming: namingOf(config),
-      logEpoch: config.WAYMARK_LOG_EPOCH,
-      replayed: options.replayed,
-      insertMs: config.WAYMARK_INSERT_MS,
-      poisoned: options.poisoned,
-      failed: options.failed,
-    });
-    return {
-      analytics,
-      sink,
-      async stop() {
-        await sink.stop();
-        await analytics.close();
-      },
-    };
+    return await startSink(sinkOptions);
+  };
+  try {
+    const sink = ownId === null ? await startPatiently(start, sinkOptions) : await start();
+    stops.push(() => sink.stop());
+    const door = await startClickHouseDoor({ config, dataDir, clock });
+    if (door !== null) stops.push(() => door.stop());
+    return { analytics, sink, doorUrl: door?.url ?? null, stop };
   } catch (error) {
-    await analytics.close();
+    await stop();
     throw error;
   }
+}
+
+/** The ClickHouse that the settings name; `ownId` tells an embedded one from those of other nodes. */
+export async function openConfiguredAnalytics(
+  config: Config,
+  dataDir: string,
+): Promise<{ analytics: Analytics; ownId: string | null }> {
+  if (config.CLICKHOUSE_URL !== "") {
+    return { analytics: openServer({ url: config.CLICKHOUSE_URL }), ownId: null };
+  }
+  const ownId = await claimNodeId(dataDir);
+  return { analytics: openEmbedded({ path: clickHousePath(dataDir) }), ownId };
+}
+
+/** Null when no port is set. Throws config_invalid when the port cannot be taken. */
+async function startClickHouseDoor(
+  { config, dataDir, clock }: Pick<ClickHouseOptions, "config" | "dataDir" | "clock">,
+): Promise<Door | null> {
+  const { WAYMARK_CLICKHOUSE_PORT: port, WAYMARK_HOST: host, WAYMARK_READ_KEYS: keys } = config;
+  if (port === null) return null;
+  const door = { path: clickHousePath(dataDir), host, port, access: "read", keys, clock } as const;
+  return await openDoor(door).catch((error) => {
+    if (error instanceof WaymarkError) throw error;
+    const why = error instanceof Deno.errors.AddrInUse ? "another program listens there" : messageOf(error);
+    throw new WaymarkError(
+      "config_invalid",
+      `cannot listen on ${host}:${port}: ${why}; choose another WAYMARK_CLICKHOUSE_PORT or WAYMARK_HOST`,
+    );
+  });
 }
 
 /** Copies everything that is in the log into the ClickHouse of the directory; returns the rows inserted. */
@@ -58,7 +113,9 @@ export async function copyToClickHouse(log: Log, dataDir: string, config: Config
   const clock = systemClock;
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
-  const quick = { ...config, WAYMARK_INSERT_MS: 200 };
+  // The directory's own, whatever is set for the service.
+  const own = { CLICKHOUSE_URL: "", KAFKA_BROKERS: [], WAYMARK_CLICKHOUSE_PORT: null };
+  const quick = { ...config, ...own, WAYMARK_INSERT_MS: 200 };
   const clickHouse = await startClickHouse({
     config: quick,
     log,

@@ -1,6 +1,6 @@
 /** Which records a restart could still need: the embedded log never lets those go, however old they are. */
 import type { TopicPartition } from "../log/port.ts";
-import { type TopicName, topicName, topicPartitions } from "../log/topics.ts";
+import { type TopicName, topicName } from "../log/topics.ts";
 import type { Sink } from "../sinks/clickhouse.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -18,7 +18,8 @@ export function restartFloors(pipeline: Pipeline, sink: Sink | null): (tp: Topic
   for (const actor of owned) lower(actor.tp.topic, actor.tp.partition, Math.min(...actor.restartOffsets));
   for (const topic of staged) {
     const name = topicName(topic, pipeline.naming);
-    for (let p = 0; p < topicPartitions[topic]; p++) if (!floors.has(`${name}/${p}`)) lower(name, p, 0);
+    const partitions = pipeline.context.partitions[topic];
+    for (let p = 0; p < partitions; p++) if (!floors.has(`${name}/${p}`)) lower(name, p, 0);
   }
   for (const { topic, partition, committed } of sink?.status().partitions ?? []) {
     lower(topic, partition, committed);

@@ -8,7 +8,13 @@ import type { Config } from "../config.ts";
 import { WaymarkError } from "../errors.ts";
 import type { Fold, Stage } from "../fold.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
-import { type TopicName, topicName, type TopicNaming, topicPartitions, topicSpecs } from "../log/topics.ts";
+import {
+  type ContractTopic,
+  type TopicName,
+  topicName,
+  type TopicNaming,
+  topicSpecs,
+} from "../log/topics.ts";
 import { createAlignment } from "../runtime/alignment.ts";
 import { type Host, startHost } from "../runtime/host.ts";
 import { createPublisher } from "../runtime/publisher.ts";
@@ -19,7 +25,8 @@ import { type LocationsFold, locationsStage } from "../stages/locations.ts";
 import { type RidesFold, ridesStage } from "../stages/rides.ts";
 import { decodePartial } from "../windows/partial.ts";
 import type { Clock } from "../time.ts";
-import { stageContext } from "./context.ts";
+import { forEveryTopic } from "../topic_defaults.ts";
+import { partitionsOf, stageContext } from "./context.ts";
 
 export type PipelineOptions = {
   config: Config;
@@ -48,11 +55,19 @@ export const namingOf = (config: Config): TopicNaming => ({
   generation: config.WAYMARK_GENERATION,
 });
 
+/** The topics as the settings want them. */
+export const specsOf = (config: Config): ContractTopic[] =>
+  topicSpecs(namingOf(config), config.WAYMARK_INPUT_RETENTION_BYTES, {
+    partitions: partitionsOf(config),
+    retentionMs: forEveryTopic("retentionMs", config.WAYMARK_RETENTION),
+    replicas: config.WAYMARK_REPLICATION === "auto" ? null : config.WAYMARK_REPLICATION,
+  });
+
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { config, log, store, clock } = options;
   const context = stageContext(config);
   const naming = namingOf(config);
-  await log.ensureTopics(topicSpecs(naming, config.WAYMARK_INPUT_RETENTION_BYTES));
+  await log.ensureTopics(specsOf(config));
   await refuseOtherFoldVersion(log, topicName("city-partials", naming), context);
   const publisher = createPublisher({ log, clock, naming, partitionOf: context.partitionOf });
   const alignment = createAlignment(config.WAYMARK_ALIGN_MS);
@@ -74,7 +89,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
         naming,
         identity,
         group: config.WAYMARK_GROUP,
-        partitions: topicPartitions[stage.source as TopicName],
+        partitions: context.partitions[stage.source as TopicName],
         flushMs: config.WAYMARK_FLUSH_MS,
         snapshotMs: config.WAYMARK_SNAPSHOT_MS,
         idleMs: input.kind === "replay" ? Infinity : config.WAYMARK_IDLE_MS,
@@ -109,12 +124,13 @@ async function refuseOtherFoldVersion(log: Log, topic: string, context: StageCon
     const partial = newest === undefined ? null : decodePartial(newest.value);
     if (
       partial === null || partial.generation !== context.generation ||
-      partial.fold_version === context.foldVersion
+      (partial.fold_version === context.foldVersion && partial.log_epoch === context.logEpoch)
     ) continue;
     throw new WaymarkError(
       "fold_version_differs",
-      `generation ${context.generation} is being folded with version ${partial.fold_version}, this process has ${context.foldVersion}: ` +
-        `a setting that changes numbers differs. Put it back, or start a new WAYMARK_GENERATION beside this one`,
+      `generation ${context.generation} is being folded with version ${partial.fold_version}, log epoch ${partial.log_epoch}; ` +
+        `this process has ${context.foldVersion}, ${context.logEpoch}: a setting that changes numbers differs. ` +
+        `Put it back, or start a new WAYMARK_GENERATION beside this one`,
     );
   }
 }

@@ -59,23 +59,27 @@ export async function feed(
   return { items, fresh: Math.max(0, items - skip), untimed: timed.untimed };
 }
 
-function toRecord(item: SentItem, pipeline: Pipeline, timed: { untimed: number; lastMs: number }): NewRecord {
+function toRecord(item: SentItem, pipeline: Pipeline, timed: Timed): NewRecord {
   const topic: TopicName = item.topic;
   const key = utf8(item.key);
   const value = typeof item.value === "string" ? utf8(item.value) : item.value;
-  let timestampMs = item.recordedAtMs;
-  if (timestampMs === null) {
-    timed.untimed++;
-    timestampMs = eventTimeIn(value) ?? timed.lastMs;
-  }
-  timed.lastMs = timestampMs;
   return {
     topic: topicName(topic, pipeline.naming),
     partition: pipeline.context.partitionOf(topic, key),
     key,
     value,
-    timestampMs,
+    timestampMs: recordedTime({ ...item, value }, timed),
   };
+}
+
+/** What is remembered from item to item: how many had no time of their own, and the time of the one before. */
+export type Timed = { untimed: number; lastMs: number };
+
+/** When the item was recorded; without a time of its own when its event says, else when the one before it was. */
+export function recordedTime({ value, recordedAtMs }: SentItem, timed: Timed): number {
+  if (recordedAtMs === null) timed.untimed++;
+  timed.lastMs = recordedAtMs ?? eventTimeIn(typeof value === "string" ? utf8(value) : value) ?? timed.lastMs;
+  return timed.lastMs;
 }
 
 /** The event time a value states, without a time of recording: the record then counts as just in time. */

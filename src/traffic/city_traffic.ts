@@ -11,7 +11,7 @@ import { cityLife } from "./city_life.ts";
 import { knownCities } from "./cities.ts";
 import { type Disturbances, disturbed } from "./disturb.ts";
 import type { SentItem } from "./item.ts";
-import { newLedger, type TrafficLedger } from "./ledger.ts";
+import { countSending, newLedger, type Sending, type TrafficLedger } from "./ledger.ts";
 
 export type CityTrafficOptions = Partial<Disturbances> & {
   seed: number;
@@ -34,8 +34,10 @@ export type CityTrafficOptions = Partial<Disturbances> & {
 };
 
 export type CityTraffic = {
-  /** Can be gone through once. */
+  /** Can be gone through once, as items or as sendings. */
   items: Iterable<SentItem>;
+  /** The same with what becomes of each, for who counts only what was acknowledged. */
+  sendings: Iterable<Sending>;
   /** What has been taken from `items` so far. */
   ledger: TrafficLedger;
   cities: string[];
@@ -72,13 +74,22 @@ export function cityTraffic(options: CityTrafficOptions): CityTraffic {
   const cities = knownCities.slice(0, all.cities);
   const life = cityLife({ ...all, cities, endMs: all.startMs + all.durationMs });
   const ledger = newLedger();
+  const sendings = disturbed(life.happenings, { seed: all.seed, disturbances: all, itemsMax: all.events });
   return {
-    items: disturbed(life.happenings, { seed: all.seed, disturbances: all, itemsMax: all.events, ledger }),
+    items: counted(sendings, ledger),
+    sendings,
     ledger,
     cities: cities.map((city) => city.name),
     drivers: life.drivers,
     positionIntervalMs: life.positionIntervalMs,
   };
+}
+
+function* counted(sendings: Iterable<Sending>, ledger: TrafficLedger): Generator<SentItem> {
+  for (const sending of sendings) {
+    countSending(ledger, sending);
+    yield sending.item;
+  }
 }
 
 function checkOptions(all: typeof defaults & { seed: number }): void {

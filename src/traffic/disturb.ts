@@ -10,7 +10,7 @@
 import { dayMs, minuteMs, secondMs } from "../time.ts";
 import type { Happening } from "./happening.ts";
 import type { SentItem } from "./item.ts";
-import { countSending, type Fate, type Sending, type TrafficLedger } from "./ledger.ts";
+import type { Fate, Sending } from "./ledger.ts";
 import { poisonItem, poisonNames } from "./poison.ts";
 import { type Random, randomFrom } from "./random.ts";
 import { type Schedule, schedule } from "./schedule.ts";
@@ -44,28 +44,22 @@ const delays = {
 
 export function* disturbed(
   happenings: Iterable<Happening>,
-  options: { seed: number; disturbances: Disturbances; itemsMax: number; ledger: TrafficLedger },
-): Generator<SentItem> {
+  options: { seed: number; disturbances: Disturbances; itemsMax: number },
+): Generator<Sending> {
   const waiting = schedule<Sending>();
   const send = newSender(options, waiting);
   let left = options.itemsMax;
   for (const happening of happenings) {
     while (waiting.nextMs() <= happening.timeMs) {
       if (left-- <= 0) return;
-      yield leave(waiting, options.ledger);
+      yield waiting.pop()!;
     }
     send(happening);
   }
   while (waiting.size() > 0) {
     if (left-- <= 0) return;
-    yield leave(waiting, options.ledger);
+    yield waiting.pop()!;
   }
-}
-
-function leave(waiting: Schedule<Sending>, ledger: TrafficLedger): SentItem {
-  const sending = waiting.pop()!;
-  countSending(ledger, sending);
-  return sending.item;
 }
 
 function newSender(options: { seed: number; disturbances: Disturbances }, waiting: Schedule<Sending>) {

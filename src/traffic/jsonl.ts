@@ -71,7 +71,7 @@ export async function writeJsonl(
 }
 
 /** `bytes` counts before packing. */
-function* linesInBlocks(
+export function* linesInBlocks(
   items: Iterable<SentItem>,
   written: { items: number; bytes: number },
 ): Generator<Uint8Array> {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { copyToClickHouse } from "../../src/node/clickhouse.ts";
-import { clickHousePath } from "../../src/node/embedded.ts";
+import { clickHousePath } from "../../src/node/parts.ts";
 import { openEmbedded } from "../../src/sinks/analytics.ts";
 import { readQuery } from "../../src/sinks/queries.ts";
 import { disturbedTraffic } from "./disturbed.ts";

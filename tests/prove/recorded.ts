@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { CityWindow } from "../../schemas/city_window.ts";
-import { clickHousePath } from "../../src/node/embedded.ts";
+import { clickHousePath } from "../../src/node/parts.ts";
 import { openEmbedded } from "../../src/sinks/analytics.ts";
 import { readQuery } from "../../src/sinks/queries.ts";
 import { firstGroup } from "../pipeline/recounted.ts";

@@ -56,7 +56,11 @@ const code = (text: string) => `\`${text}\``;
 function settingsTable(): string {
   const rows = Object.entries(settings).map(([name, setting]) => {
     const fallback: unknown = setting.fallback;
-    const shown = Array.isArray(fallback) ? "none" : fallback === "" ? "empty" : code(String(fallback));
+    const shown = Array.isArray(fallback) || fallback === null
+      ? "none"
+      : fallback === ""
+      ? "empty"
+      : code(String(fallback));
     const changes = "numbers" in setting ? " Changes published numbers: part of the fold version." : "";
     const secret = "secret" in setting ? " Never printed." : "";
     return [code(name), shown, setting.allowed, setting.help + changes + secret];

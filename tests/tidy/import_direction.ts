@@ -3,7 +3,7 @@
  *
  *   schemas, std ◄── root files ◄── actors, codec, windows, alerts ◄── stages        pure
  *                                   log, snapshots, telemetry ◄── runtime, sinks     ports and adapters
- *                                   http, traffic                                    doors
+ *                                   http, clickhouse_door, traffic                   doors
  *   src/node, src/commands, src/main.ts, scripts, tests, bench                       everything
  *
  * An area is a folder of src, a top-level folder, or a file or folder with a row of its own. `may` names areas or single files; `types` names what may be
@@ -60,7 +60,11 @@ export const importTable: Readonly<Record<string, Row>> = {
   },
   snapshots: { may: ["root"] },
   "src/snapshots/redis.ts": {
-    may: ["root", "schemas", "telemetry", "src/snapshots/port.ts", "src/snapshots/refusals.ts"],
+    may: ["root", "src/snapshots/port.ts", "src/snapshots/refusals.ts", "src/snapshots/redis_connection.ts"],
+    packages: ["node:buffer"],
+  },
+  "src/snapshots/redis_connection.ts": {
+    may: ["root", "src/snapshots/refusals.ts"],
     packages: ["redis", "@std/async", "node:buffer"],
   },
   runtime: {
@@ -78,6 +82,10 @@ export const importTable: Readonly<Record<string, Row>> = {
     may: ["schemas", "codec", "telemetry", "root", "src/log/port.ts", "src/log/topics.ts"],
     types: { "src/http/handles.ts": "the board is handed to the doors in their own shape" },
     packages: ["@clickhouse/client", "chdb/connection", "node:fs", "node:fs/promises", "zod"],
+  },
+  clickhouse_door: {
+    may: ["root"],
+    packages: ["chdb", "node:crypto", "node:zlib"],
   },
   http: {
     may: ["schemas", "telemetry", "codec", "root"],

@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Certificates, keyStorePassword, makeCertificates } from "./kafka_certificates.ts";
 import { freePorts, launch, type Launched, runToEnd } from "./launched.ts";
 
 export const kafkaVersion = "4.1.0";
@@ -23,6 +24,21 @@ export type KafkaBrokers = {
   brokers: string;
   /** The same brokers with SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512). */
   saslBrokers: string;
+  /** The same brokers over TLS. */
+  tlsBrokers: string;
+  /** The same brokers with SASL over TLS. */
+  tlsSaslBrokers: string;
+  /** Path of the PEM of the authority that signed the brokers' certificate. */
+  tlsAuthority: string;
+  proxied: ProxiedBroker[];
+};
+
+/** A listener for tests that put a proxy in between: nothing is there before they do. */
+export type ProxiedBroker = {
+  /** Where the broker listens. */
+  port: number;
+  /** Where it tells its clients to find it. */
+  advertisedPort: number;
 };
 
 const javaAdvice =
@@ -62,18 +78,19 @@ export async function startKafka(
 ): Promise<KafkaBrokers> {
   await runToEnd("java", ["-version"], javaAdvice);
   await fetchJars(jars);
-  const ports = await freePorts(3 * count);
-  const nodes = Array.from({ length: count }, (_, i) => ({
-    id: i + 1,
-    plain: ports[3 * i]!,
-    sasl: ports[3 * i + 1]!,
-    controller: ports[3 * i + 2]!,
-  }));
+  const certificates = await makeCertificates(folder);
+  const ports = await freePorts(portsPerNode * count);
+  const nodes = Array.from({ length: count }, (_, i): Node => {
+    const [plain, sasl, tls, tlsSasl, port, advertisedPort, controller] = ports.slice(
+      portsPerNode * i,
+    ) as PortsOfNode;
+    return { id: i + 1, plain, sasl, tls, tlsSasl, proxied: { port, advertisedPort }, controller };
+  });
   const processes = await Promise.all(nodes.map(async (node) => {
     const home = join(folder, `kafka-${node.id}`);
     await mkdir(home, { recursive: true });
     const settings = join(home, "server.properties");
-    await writeFile(settings, settingsOf(node, nodes, home));
+    await writeFile(settings, settingsOf(node, { nodes, home, certificates }));
     const classes = ["-cp", join(jars, "*")];
     const scram = ["256", "512"].flatMap((bits) => [
       "--add-scram",
@@ -84,34 +101,59 @@ export async function startKafka(
     const command = ["java", "-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", ...classes, "kafka.Kafka", settings];
     return await launch(`kafka ${node.id}`, command, { log: join(home, "kafka.log"), mark: settings });
   }));
-  const addresses = (port: "plain" | "sasl") => nodes.map((node) => `127.0.0.1:${node[port]}`).join(",");
-  return { processes, brokers: addresses("plain"), saslBrokers: addresses("sasl") };
+  const addresses = (port: "plain" | "sasl" | "tls" | "tlsSasl") =>
+    nodes.map((node) => `127.0.0.1:${node[port]}`).join(",");
+  return {
+    processes,
+    brokers: addresses("plain"),
+    saslBrokers: addresses("sasl"),
+    tlsBrokers: addresses("tls"),
+    tlsSaslBrokers: addresses("tlsSasl"),
+    tlsAuthority: certificates.authority,
+    proxied: nodes.map((node) => node.proxied),
+  };
 }
 
-type Node = { id: number; plain: number; sasl: number; controller: number };
+/** Ports by listener. */
+type Node = {
+  id: number;
+  plain: number;
+  sasl: number;
+  tls: number;
+  tlsSasl: number;
+  proxied: ProxiedBroker;
+  controller: number;
+};
+type PortsOfNode = [number, number, number, number, number, number, number];
+const portsPerNode = 7;
 
-function settingsOf({ id, plain, sasl, controller }: Node, nodes: Node[], home: string): string {
+function settingsOf(
+  { id, ...ports }: Node,
+  { nodes, home, certificates }: { nodes: Node[]; home: string; certificates: Certificates },
+): string {
+  const { plain, sasl, tls, tlsSasl } = ports;
+  const listening = { PLAINTEXT: plain, SASL_PLAINTEXT: sasl, SSL: tls, SASL_SSL: tlsSasl };
   const replicas = Math.min(3, nodes.length);
   const inSync = Math.min(2, nodes.length);
-  const login = `org.apache.kafka.common.security`;
-  const { username, password } = saslUser;
   const settings: Record<string, string | number | boolean> = {
     "process.roles": "broker,controller",
     "node.id": id,
     "controller.quorum.voters": nodes.map((n) => `${n.id}@127.0.0.1:${n.controller}`).join(","),
-    "listeners":
-      `PLAINTEXT://127.0.0.1:${plain},SASL_PLAINTEXT://127.0.0.1:${sasl},CONTROLLER://127.0.0.1:${controller}`,
+    "listeners": addressList({ ...listening, PROXIED: ports.proxied.port, CONTROLLER: ports.controller }),
+    "advertised.listeners": addressList({ ...listening, PROXIED: ports.proxied.advertisedPort }),
     "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map":
-      "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+    "listener.security.protocol.map": [
+      "CONTROLLER:PLAINTEXT",
+      "PROXIED:PLAINTEXT",
+      ...Object.keys(listening).map((name) => `${name}:${name}`),
+    ].join(","),
     "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
-    "listener.name.sasl_plaintext.plain.sasl.jaas.config":
-      `${login}.plain.PlainLoginModule required user_${username}="${password}";`,
-    "listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config":
-      `${login}.scram.ScramLoginModule required;`,
-    "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config":
-      `${login}.scram.ScramLoginModule required;`,
+    ...loginsOf("sasl_plaintext"),
+    ...loginsOf("sasl_ssl"),
+    "ssl.keystore.type": "PKCS12",
+    "ssl.keystore.location": certificates.keyStore,
+    "ssl.keystore.password": keyStorePassword,
     "log.dirs": join(home, "data"),
     "log.retention.check.interval.ms": 24 * 3_600_000,
     "auto.create.topics.enable": false,
@@ -128,4 +170,23 @@ function settingsOf({ id, plain, sasl, controller }: Node, nodes: Node[], home: 
     "group.min.session.timeout.ms": 500,
   };
   return Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join("");
+}
+
+const addressList = (ports: Record<string, number>) =>
+  Object.entries(ports).map(([listener, port]) => `${listener}://127.0.0.1:${port}`).join(",");
+
+function loginsOf(listener: string): Record<string, string> {
+  const { username, password } = saslUser;
+  const security = "org.apache.kafka.common.security";
+  const modules = {
+    "plain": `plain.PlainLoginModule required user_${username}="${password}"`,
+    "scram-sha-256": "scram.ScramLoginModule required",
+    "scram-sha-512": "scram.ScramLoginModule required",
+  };
+  return Object.fromEntries(
+    Object.entries(modules).map(([mechanism, module]) => [
+      `listener.name.${listener}.${mechanism}.sasl.jaas.config`,
+      `${security}.${module};`,
+    ]),
+  );
 }

@@ -4,14 +4,21 @@
  * A partition count or time type that differs is refused, never repaired: keys would move, or times change meaning.
  */
 import { WaymarkError } from "../../errors.ts";
-import type { TopicPartition, TopicSpec } from "../port.ts";
-import { otherPartitionCount, partitionMissing, topicMissing } from "../refusals.ts";
+import type { TopicPartition } from "../port.ts";
+import { partitionMissing, topicMissing } from "../refusals.ts";
+import type { ContractTopic } from "../topics.ts";
 import { code, refuse } from "./failures.ts";
 import { kafkaError } from "./library.ts";
 import type { Nodes } from "./nodes.ts";
+import { differences, settingsToCreate, type TopicShape, type WantedTopic } from "./topic_shape.ts";
 
 export type TopicTable = {
-  ensure(spec: TopicSpec): Promise<void>;
+  /** Makes it when it is missing. Throws topic_mismatch naming every difference that is refused. */
+  ensure(spec: ContractTopic): Promise<void>;
+  /** What it is to be: the spec with the settings and copies that belong to it. */
+  wanted(spec: ContractTopic): Promise<WantedTopic>;
+  /** What it is, or null when it does not exist. */
+  shape(topic: string): Promise<TopicShape | null>;
   /** As the brokers say now. */
   partitions(topic: string): Promise<number | null>;
   /** As remembered. Throws topic_mismatch when the partition does not exist. */
@@ -36,16 +43,34 @@ type Described = {
   }[];
 };
 
+type Metadata = {
+  topicMetadata: {
+    topicErrorCode: number;
+    topic: string;
+    partitionMetadata: { replicas: number[] }[];
+  }[];
+};
+
 const topicResource = 2;
+const invalidReplicationFactor = 38;
+/** Copies of a partition that are enough, where there are brokers for more. */
+const replicasMax = 3;
 const createMs = 20_000;
 
 export function topicTable({ nodes, replicationFactor, settingsOf }: TopicTableOptions): TopicTable {
   const counts = new Map<string, Promise<number>>();
   const stamped = new Map<string, Promise<boolean>>();
 
-  async function create(spec: TopicSpec): Promise<number> {
-    const replicas = replicationFactor ?? Math.min(3, await nodes.brokerCount());
-    const settings = createSettings(spec, settingsOf(spec.topic), replicas);
+  const wanted = async (spec: ContractTopic): Promise<WantedTopic> => ({
+    spec,
+    settings: settingsOf(spec.topic),
+    replicas: spec.replicas ?? replicationFactor ?? Math.min(replicasMax, await nodes.brokerCount()),
+  });
+
+  async function create(spec: ContractTopic): Promise<number> {
+    const making = await wanted(spec);
+    const { replicas } = making;
+    const settings = settingsToCreate(making);
     const topic = {
       topic: spec.topic,
       numPartitions: spec.partitions,
@@ -56,6 +81,13 @@ export function topicTable({ nodes, replicationFactor, settingsOf }: TopicTableO
     const args = { topics: [topic], validateOnly: false, timeout: createMs };
     const { topicErrors } = await nodes.at<Created>(await nodes.controller(), "CreateTopics", args);
     const { errorCode, errorMessage } = topicErrors[0]!;
+    if (errorCode === invalidReplicationFactor) {
+      throw new WaymarkError(
+        "config_invalid",
+        `topic ${spec.topic} cannot be made with ${replicas} copies of each partition: ${errorMessage} ` +
+          `Set WAYMARK_REPLICATION to as many as there are brokers, or less`,
+      );
+    }
     if (errorCode !== code.none && errorCode !== code.topicAlreadyExists && errorMessage) {
       throw Object.assign(kafkaError(errorCode), { message: errorMessage });
     }
@@ -70,20 +102,24 @@ export function topicTable({ nodes, replicationFactor, settingsOf }: TopicTableO
     return new Map(found!.configEntries.map((entry) => [entry.configName, entry.configValue]));
   }
 
-  async function refuseOtherSettings(topic: string): Promise<void> {
-    const wanted = Object.entries(settingsOf(topic));
-    if (wanted.length === 0) return;
-    const existing = await describe(topic);
-    for (const [name, value] of wanted) {
-      if (sorted(existing.get(name) ?? "") !== sorted(value)) {
-        throw new WaymarkError(
-          "topic_mismatch",
-          `topic ${topic} has ${name}=${
-            existing.get(name)
-          }; ${value} is wanted: change it, or choose another prefix`,
-        );
-      }
-    }
+  async function shape(topic: string): Promise<TopicShape | null> {
+    const asked = { topics: [topic], allowAutoTopicCreation: false };
+    const { topicMetadata } = await nodes.any<Metadata>("Metadata", asked);
+    const found = topicMetadata.find((t) => t.topic === topic);
+    if (found === undefined || found.topicErrorCode === code.unknownTopicOrPartition) return null;
+    refuse(found.topicErrorCode);
+    return {
+      partitions: found.partitionMetadata.length,
+      replicas: Math.min(...found.partitionMetadata.map((p) => p.replicas.length)),
+      settings: await describe(topic),
+    };
+  }
+
+  async function refuseDifferent(spec: ContractTopic): Promise<void> {
+    const found = await shape(spec.topic);
+    if (found === null) throw notYet(spec.topic);
+    const { refused } = differences(await wanted(spec), found);
+    if (refused.length > 0) throw new WaymarkError("topic_mismatch", refused.join("\n"));
   }
 
   const count = (topic: string) =>
@@ -100,11 +136,12 @@ export function topicTable({ nodes, replicationFactor, settingsOf }: TopicTableO
       // A moment passes until every broker knows a new topic and its leaders.
       const leaders = created ? await nodes.lookUp(spec.topic) : existing ?? await nodes.lookUp(spec.topic);
       if (leaders === null || (created && leaders.length < spec.partitions)) throw notYet(spec.topic);
-      if (leaders.length !== spec.partitions) throw otherPartitionCount(spec, leaders.length);
       if (created && !leaders.every((leader) => leader >= 0)) throw notYet(spec.topic);
-      if (!created) await refuseOtherSettings(spec.topic);
+      if (!created) await refuseDifferent(spec);
       counts.delete(spec.topic);
     },
+    wanted,
+    shape,
     partitions: async (topic) => (await nodes.lookUp(topic))?.length ?? null,
     async refuseMissing(tp) {
       const partitions = await count(tp.topic);
@@ -122,23 +159,6 @@ export function topicTable({ nodes, replicationFactor, settingsOf }: TopicTableO
 }
 
 const notYet = (topic: string) => new Error(`topic ${topic} is being made`);
-
-const sorted = (list: string) => list.split(",").map((word) => word.trim()).sort().join(",");
-
-function createSettings(
-  { retentionMs }: TopicSpec,
-  wanted: Record<string, string>,
-  replicas: number,
-): Record<string, string> {
-  const compacted = wanted["cleanup.policy"]?.includes("compact") === true;
-  return {
-    "retention.ms": String(retentionMs),
-    "min.insync.replicas": String(Math.min(2, replicas)),
-    // What is younger than the retention is never compacted away.
-    ...(compacted && { "min.compaction.lag.ms": String(retentionMs) }),
-    ...wanted,
-  };
-}
 
 function remembered<T>(cache: Map<string, Promise<T>>, name: string, find: () => Promise<T>): Promise<T> {
   const known = cache.get(name);

@@ -22,6 +22,22 @@ describe("crc32", () => {
   it("of the check text is the published check value", () => {
     assert.equal(crc32(utf8("123456789")), 0xcbf43926);
   });
+  // zlib's crc32, which librdkafka's is; the remainder is what consistent_random takes of a key that is there.
+  const vectors: [key: string, crc: number, of12: number, of24: number][] = [
+    ["a", 0xe8b7be43, 3, 3],
+    ["abc", 0x352441c2, 6, 18],
+    ["ride-abc-123", 0xa7884f61, 5, 17],
+    ["driver-7", 0xd007bf38, 0, 0],
+    ["zürich-ride", 0xd5094dc9, 5, 17],
+    ["0123456789".repeat(5), 0xc7a7f554, 8, 20],
+  ];
+  for (const [key, crc, of12, of24] of vectors) {
+    it(`of ${key} is ${crc}: partition ${of12} of 12, ${of24} of 24`, () => {
+      assert.equal(crc32(utf8(key)), crc);
+      assert.equal(partitionOf("crc32", utf8(key), 12), of12);
+      assert.equal(partitionOf("crc32", utf8(key), 24), of24);
+    });
+  }
   it("of nothing is 0", () => assert.equal(crc32(utf8("")), 0));
 });
 

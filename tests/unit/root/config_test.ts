@@ -16,8 +16,56 @@ function refusal(environment: Record<string, string>): { code: string; message: 
 
 const key = "0123456789abcdef";
 
+const kafka = { KAFKA_BROKERS: "kafka:9092" };
+const login = { KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_USERNAME: "u", KAFKA_SASL_PASSWORD: "p" };
+
+/** What some settings are refused without. */
+const companions: { [name in SettingName]?: Record<string, string> } = {
+  KAFKA_SSL: kafka,
+  KAFKA_SSL_CA: { ...kafka, KAFKA_SSL: "true" },
+  REDIS_TLS_CA: { REDIS_URL: "rediss://redis" },
+  KAFKA_SASL_MECHANISM: { ...kafka, ...login },
+  KAFKA_SASL_USERNAME: { ...kafka, ...login },
+  KAFKA_SASL_PASSWORD: { ...kafka, ...login },
+};
+
 /** Values each setting refuses, and some that it takes. */
 const values: { [name in SettingName]: { wrong: string[]; right: [text: string, value: unknown][] } } = {
+  KAFKA_BROKERS: {
+    wrong: ["kafka", "kafka:0", "kafka:65536", "kafka:9092 other:9092", "http://kafka:9092", ","],
+    right: [["kafka:9092", ["kafka:9092"]], ["a:1, [::1]:65535", ["a:1", "[::1]:65535"]]],
+  },
+  KAFKA_SSL: { wrong: ["yes", "2"], right: [["true", true], ["1", true], ["False", false], ["off", false]] },
+  KAFKA_SSL_CA: { wrong: ["x".repeat(1_025)], right: [["/etc/ca.pem", "/etc/ca.pem"]] },
+  REDIS_TLS_CA: { wrong: ["x".repeat(1_025)], right: [["/etc/ca.pem", "/etc/ca.pem"]] },
+  KAFKA_SASL_MECHANISM: {
+    wrong: ["gssapi", "scram"],
+    right: [["PLAIN", "plain"], ["SCRAM-SHA-512", "scram-sha-512"]],
+  },
+  KAFKA_SASL_USERNAME: { wrong: ["x".repeat(257)], right: [["waymark", "waymark"]] },
+  KAFKA_SASL_PASSWORD: { wrong: ["x".repeat(1_025)], right: [["open sesame", "open sesame"]] },
+  CLICKHOUSE_URL: {
+    wrong: ["clickhouse", "clickhouse://host", "file:///tmp"],
+    right: [["https://u:p@ch:8443/rides", "https://u:p@ch:8443/rides"]],
+  },
+  WAYMARK_ADVERTISED_URL: {
+    wrong: ["node-1:8080", "ftp://x"],
+    right: [["http://node-1:8080", "http://node-1:8080"]],
+  },
+  WAYMARK_WORKERS: { wrong: ["0", "65", "two"], right: [["1", 1]] },
+  WAYMARK_SESSION_MS: { wrong: ["5999", "300001"], right: [["6000", 6_000]] },
+  WAYMARK_PUBLISH_FROM: {
+    wrong: ["18:05", "2026-01-15T18:05:30Z", "2026-01-15T18:05:00", "2026-13-01T00:00Z"],
+    right: [["2026-01-15T18:05:00Z", Date.UTC(2026, 0, 15, 18, 5)], [
+      "2026-01-15T18:05Z",
+      Date.UTC(2026, 0, 15, 18, 5),
+    ]],
+  },
+  WAYMARK_PUBLISH_UNTIL: {
+    wrong: ["tomorrow"],
+    right: [["2026-01-15T18:05:00.000Z", Date.UTC(2026, 0, 15, 18, 5)]],
+  },
+  WAYMARK_CLICKHOUSE_PORT: { wrong: ["-1", "65536"], right: [["0", 0], ["8123", 8_123]] },
   REDIS_URL: {
     wrong: ["http://x", "redis://"],
     right: [["redis://127.0.0.1:6379", "redis://127.0.0.1:6379"]],
@@ -29,6 +77,40 @@ const values: { [name in SettingName]: { wrong: string[]; right: [text: string, 
   WAYMARK_GROUP: { wrong: ["a/b", "x".repeat(65)], right: [["way.mark-2", "way.mark-2"]] },
   WAYMARK_TOPIC_PREFIX: { wrong: ["a b", "x".repeat(65)], right: [["eu.", "eu."]] },
   WAYMARK_PARTITIONER: { wrong: ["Murmur2", "md5"], right: [["crc32", "crc32"]] },
+  WAYMARK_PARTITIONS: {
+    wrong: [
+      "24",
+      "ride-events",
+      "ride-events=0",
+      "ride-events=1001",
+      "rides=3",
+      "alerts=1,alerts=2",
+      "alerts=6,",
+    ],
+    right: [
+      ["ride-events=24", [["ride-events", 24]]],
+      ["ride-events=1000, city-partials=1", [["ride-events", 1_000], ["city-partials", 1]]],
+    ],
+  },
+  WAYMARK_RETENTION: {
+    wrong: [
+      "7d",
+      "alerts=30",
+      "alerts=0d",
+      "alerts=3651d",
+      "alerts=1w",
+      "constructor=1d",
+      "alerts=1d,alerts=2d",
+    ],
+    right: [
+      ["alerts=60d", [["alerts", 5_184_000_000]]],
+      ["driver-locations=36h,ride-facts=3650d", [
+        ["driver-locations", 129_600_000],
+        ["ride-facts", 315_360_000_000],
+      ]],
+    ],
+  },
+  WAYMARK_REPLICATION: { wrong: ["0", "10", "Auto", "2.5"], right: [["auto", "auto"], ["3", 3]] },
   WAYMARK_GENERATION: { wrong: ["0", "1000", "1e2"], right: [["999", 999]] },
   WAYMARK_LOG_EPOCH: { wrong: ["-1", "10000"], right: [["0", 0]] },
   WAYMARK_OWNERS: { wrong: ["0", "65"], right: [["64", 64]] },
@@ -69,7 +151,7 @@ describe("readConfig", () => {
     });
     it(`${name}: takes what is right, and its default when unset or empty`, () => {
       for (const [text, value] of values[name].right) {
-        assert.deepEqual(readConfig({ [name]: text })[name], value);
+        assert.deepEqual(readConfig({ ...companions[name], [name]: text })[name], value);
       }
       assert.deepEqual(readConfig({})[name], settings[name].fallback);
       assert.deepEqual(readConfig({ [name]: "" })[name], settings[name].fallback);
@@ -109,10 +191,27 @@ describe("readConfig", () => {
     assert.equal(refusal({ PATH: "/bin", HOME: "/" }).code, "none");
   });
 
-  for (const name of ["KAFKA_BROKERS", "CLICKHOUSE_URL"]) {
-    it(`refuses ${name}, which this release could not honour`, () => {
-      assert.equal(refusal({ [name]: "somewhere" }).code, "config_invalid");
-      assert.equal(refusal({ [name]: "" }).code, "none");
+  const together: [given: Record<string, string>, code: string][] = [
+    [{ ...kafka, ...login }, "none"],
+    [login, "config_invalid"],
+    [{ ...kafka, ...login, KAFKA_SASL_PASSWORD: "" }, "config_invalid"],
+    [{ KAFKA_SSL: "true" }, "config_invalid"],
+    [{ ...kafka, KAFKA_SSL: "true", KAFKA_SSL_CA: "ca.pem" }, "none"],
+    [{ ...kafka, KAFKA_SSL_CA: "ca.pem" }, "config_invalid"],
+    [{ REDIS_URL: "rediss://redis", REDIS_TLS_CA: "ca.pem" }, "none"],
+    [{ REDIS_URL: "redis://redis", REDIS_TLS_CA: "ca.pem" }, "config_invalid"],
+    [{ ...kafka, WAYMARK_WORKERS: "2" }, "config_invalid"],
+    [{ ...kafka, WAYMARK_WORKERS: "2", REDIS_URL: "redis://localhost" }, "none"],
+    [{ CLICKHOUSE_URL: "http://ch:8123", WAYMARK_CLICKHOUSE_PORT: "0" }, "config_invalid"],
+    [
+      { WAYMARK_PUBLISH_FROM: "2026-01-15T18:05Z", WAYMARK_PUBLISH_UNTIL: "2026-01-15T18:05Z" },
+      "config_invalid",
+    ],
+    [{ WAYMARK_PUBLISH_FROM: "2026-01-15T18:05Z", WAYMARK_PUBLISH_UNTIL: "2026-01-15T18:06Z" }, "none"],
+  ];
+  for (const [given, code] of together) {
+    it(`${Object.entries(given).map((e) => e.join("=")).join(", ")}: ${code}`, () => {
+      assert.equal(refusal(given).code, code);
     });
   }
 

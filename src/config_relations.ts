@@ -1,0 +1,83 @@
+/** What settings must be to each other: values that are right one by one and wrong together. */
+import type { Config, SettingName } from "./config.ts";
+import { WaymarkError } from "./errors.ts";
+import { minuteMs } from "./time.ts";
+
+/** Throws config_invalid, keys_required. */
+export function refuseUnfit(config: Config): void {
+  refuseOpenDoor(config);
+  refuseStray(config);
+  refuseRelations(config);
+}
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+function refuseOpenDoor(config: Config): void {
+  if (loopback.test(config.WAYMARK_HOST)) return;
+  for (const name of ["WAYMARK_INGEST_KEYS", "WAYMARK_READ_KEYS"] as const) {
+    if (config[name].length === 0) {
+      throw new WaymarkError(
+        "keys_required",
+        `WAYMARK_HOST is "${config.WAYMARK_HOST}", which others can reach; set ${name}, or listen on 127.0.0.1`,
+      );
+    }
+  }
+}
+
+/** What is set without the setting that it belongs to would silently do nothing. */
+function refuseStray(config: Config): void {
+  const refuse = (name: SettingName, wanted: string) => {
+    throw new WaymarkError("config_invalid", `${name} is set; allowed: only with ${wanted}`);
+  };
+  const sasl = config.KAFKA_SASL_MECHANISM !== "";
+  const kafka = config.KAFKA_BROKERS.length > 0;
+  if (sasl !== (config.KAFKA_SASL_USERNAME !== "") || sasl !== (config.KAFKA_SASL_PASSWORD !== "")) {
+    throw new WaymarkError(
+      "config_invalid",
+      "KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are not set together; allowed: all three or none",
+    );
+  }
+  if (sasl && !kafka) refuse("KAFKA_SASL_MECHANISM", "KAFKA_BROKERS");
+  if (config.KAFKA_SSL && !kafka) refuse("KAFKA_SSL", "KAFKA_BROKERS");
+  if (config.KAFKA_SSL_CA !== "" && !config.KAFKA_SSL) refuse("KAFKA_SSL_CA", "KAFKA_SSL");
+  if (config.REDIS_TLS_CA !== "" && !config.REDIS_URL.startsWith("rediss://")) {
+    refuse("REDIS_TLS_CA", "REDIS_URL, as rediss://");
+  }
+  if (config.WAYMARK_WORKERS > 1 && !(kafka && config.REDIS_URL !== "")) {
+    refuse("WAYMARK_WORKERS", "KAFKA_BROKERS and REDIS_URL: processes share nothing else");
+  }
+  if (config.CLICKHOUSE_URL !== "" && config.WAYMARK_CLICKHOUSE_PORT !== null) {
+    refuse("WAYMARK_CLICKHOUSE_PORT", "the embedded ClickHouse, without CLICKHOUSE_URL");
+  }
+  const { WAYMARK_PUBLISH_FROM: from, WAYMARK_PUBLISH_UNTIL: until } = config;
+  if (from !== null && until !== null && from >= until) {
+    throw new WaymarkError(
+      "config_invalid",
+      "WAYMARK_PUBLISH_FROM is not before WAYMARK_PUBLISH_UNTIL; allowed: before it",
+    );
+  }
+}
+
+function refuseRelations(config: Config): void {
+  if (config.WAYMARK_ENDED_RIDE_MS < config.WAYMARK_LATENESS_MS + minuteMs) {
+    throw new WaymarkError(
+      "config_invalid",
+      `WAYMARK_ENDED_RIDE_MS is ${config.WAYMARK_ENDED_RIDE_MS}; allowed: at least WAYMARK_LATENESS_MS plus one minute ` +
+        `(${config.WAYMARK_LATENESS_MS + minuteMs}), else a duplicate could outlive the memory of its ride`,
+    );
+  }
+  if (config.WAYMARK_HOLD_MS < config.WAYMARK_LATENESS_MS) {
+    throw new WaymarkError(
+      "config_invalid",
+      `WAYMARK_HOLD_MS is ${config.WAYMARK_HOLD_MS}; allowed: at least WAYMARK_LATENESS_MS (${config.WAYMARK_LATENESS_MS}), ` +
+        `else panes would leave while events still count in them`,
+    );
+  }
+  if (config.WAYMARK_DRIVER_MS < config.WAYMARK_LATENESS_MS + minuteMs) {
+    throw new WaymarkError(
+      "config_invalid",
+      `WAYMARK_DRIVER_MS is ${config.WAYMARK_DRIVER_MS}; allowed: at least WAYMARK_LATENESS_MS plus one minute ` +
+        `(${config.WAYMARK_LATENESS_MS + minuteMs})`,
+    );
+  }
+}
