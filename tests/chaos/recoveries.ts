@@ -1,0 +1,80 @@
+/**
+ * How long partitions of a killed process go unserved: watched from outside, through any node's `/v1/partitions`.
+ *
+ * A partition has recovered when another process, or the new one, shows it running at or beyond the last position
+ * that the killed one had shown.
+ */
+import type { PartitionView } from "../../schemas/http.ts";
+import { systemClock } from "../../src/time.ts";
+import { ask, type Worker } from "./workers.ts";
+
+type Waiting = { name: string; pid: number; position: number; sinceMs: number };
+
+export type Recoveries = {
+  /** To be called right after the process was killed or stopped. */
+  lost(worker: Worker): void;
+  /** Seconds from the loss to the recovery, one for each partition that was lost. */
+  seconds: number[];
+  /** What has not recovered. */
+  waiting(): string[];
+  stop(): Promise<void>;
+};
+
+const pollMs = 250;
+
+export function watchRecoveries(workers: readonly Worker[]): Recoveries {
+  const over = new AbortController();
+  const held = new Map<string, PartitionView>();
+  const waiting = new Map<string, Waiting>();
+  const seconds: number[] = [];
+  const watching = watch();
+
+  async function watch(): Promise<void> {
+    for (let turn = 0; !over.signal.aborted; turn++) {
+      const worker = workers[turn % workers.length]!;
+      const answer = worker.running() ? await ask(`${worker.url}/v1/partitions`) : null;
+      if (answer?.status === 200) {
+        for (const view of (answer.body as { partitions: PartitionView[] }).partitions) see(view);
+      }
+      await systemClock.sleep(pollMs, over.signal);
+    }
+  }
+
+  function see(view: PartitionView): void {
+    const name = `${view.topic}/${view.partition}`;
+    if (view.owner === "") return;
+    const lost = waiting.get(name);
+    const pid = pidOf(view);
+    if (
+      lost !== undefined && pid !== lost.pid && view.state === "running" && view.position >= lost.position
+    ) {
+      seconds.push((systemClock.monotonicMs() - lost.sinceMs) / 1_000);
+      waiting.delete(name);
+    }
+    held.set(name, view);
+  }
+
+  return {
+    seconds,
+    lost(worker) {
+      const sinceMs = systemClock.monotonicMs();
+      for (const [name, view] of held) {
+        if (pidOf(view) !== worker.pid() || waiting.has(name)) continue;
+        waiting.set(name, { name, pid: worker.pid(), position: view.position, sinceMs });
+      }
+    },
+    waiting: () => [...waiting.keys()],
+    async stop() {
+      over.abort();
+      await watching;
+    },
+  };
+}
+
+/** `host:pid` */
+const pidOf = (view: PartitionView): number => Number(view.owner.split(":").at(-1));
+
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
