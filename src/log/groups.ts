@@ -15,7 +15,14 @@ import { limits } from "../limits.ts";
 import { breathe } from "../time.ts";
 import { assignPartitions, partitionName } from "./assignment.ts";
 import { type PartitionReader, type ReaderSource, startReader } from "./partition_reader.ts";
-import type { Commit, GroupHandlers, JoinOptions, Membership, TopicPartition } from "./port.ts";
+import type {
+  Commit,
+  GroupHandlers,
+  GroupMemberView,
+  JoinOptions,
+  Membership,
+  TopicPartition,
+} from "./port.ts";
 import { topicMissing } from "./refusals.ts";
 import { eventLoopTurns } from "./turns.ts";
 
@@ -26,6 +33,7 @@ export type GroupSource = ReaderSource & {
 
 export type Groups = {
   join(options: JoinOptions): Membership;
+  members(group: string): GroupMemberView[];
   /** Takes everything from a member without asking it. */
   expel(memberId: string): void;
   /** Wakes the readers of a partition that was appended to. */
@@ -118,13 +126,10 @@ export function consumerGroups(source: GroupSource): Groups {
   }
 
   function membership(group: Group, member: Member): Membership {
-    const holding = (tp: TopicPartition) => {
-      const holder = group.slots.get(partitionName(tp))?.holder;
-      return holder?.member === member && holder.reader.owns() ? holder.reader : undefined;
-    };
+    const holding = (tp: TopicPartition) => readerAt(group.slots.get(partitionName(tp)), member);
     return {
       memberId: member.memberId,
-      assignment: () => [...group.slots.values()].filter((s) => holding(s.tp)).map((s) => ({ ...s.tp })),
+      assignment: () => heldBy(group, member),
       async commit(commits) {
         for (const commit of commits) {
           if (holding(commit) === undefined) throw notOwner(member, commit);
@@ -148,6 +153,13 @@ export function consumerGroups(source: GroupSource): Groups {
 
   return {
     join,
+    members: (name) =>
+      (groups.get(name)?.members ?? []).map((member) => ({
+        memberId: member.memberId,
+        // Members of one process have no addresses: who asks is that process.
+        address: null,
+        holds: heldBy(groups.get(name)!, member),
+      })),
     expel(memberId) {
       for (const group of groups.values()) {
         // By holder, not by member: one that is leaving and hangs in `revoked` can be expelled too.
@@ -177,6 +189,14 @@ export function consumerGroups(source: GroupSource): Groups {
 function held(group: Group, member: Member): PartitionReader[] {
   return [...group.slots.values()].flatMap((s) => s.holder?.member === member ? [s.holder.reader] : []);
 }
+
+/** The partition's reader, if it reads for this member. */
+function readerAt(slot: Slot | undefined, member: Member): PartitionReader | undefined {
+  return slot?.holder?.member === member && slot.holder.reader.owns() ? slot.holder.reader : undefined;
+}
+
+const heldBy = (group: Group, member: Member): TopicPartition[] =>
+  [...group.slots.values()].filter((slot) => readerAt(slot, member)).map(({ tp }) => ({ ...tp }));
 
 function notOwner({ memberId }: Member, { topic, partition, offset }: Commit): WaymarkError {
   return new WaymarkError(

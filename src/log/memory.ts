@@ -88,6 +88,10 @@ export function memoryLog({ clock }: { clock: Clock }): MemoryLog {
       refuseClosed(closed);
       return groups.join(options);
     },
+    async members(group) {
+      refuseClosed(closed);
+      return groups.members(group);
+    },
     committed: async (group, name) =>
       topic(name).map((p) => commits.get(`${group}/${partitionName(p)}`) ?? null),
     clockMs: () => clock.nowMs(),

@@ -79,6 +79,15 @@ export type Membership = {
   leave(): Promise<void>;
 };
 
+/** A member of a group as the others see it. */
+export type GroupMemberView = {
+  memberId: string;
+  /** Where its process answers; null when it does not say, or joined while the group was between two rounds. */
+  address: string | null;
+  /** What the group last gave it. It may still be restoring that, or another one still giving it back. */
+  holds: TopicPartition[];
+};
+
 export type JoinOptions = {
   group: string;
   topics: string[];
@@ -100,6 +109,8 @@ export type Log = {
   /** The first offset whose record time is at or after `timeMs`; the log end if there is none. */
   offsetAt(tp: TopicPartition, timeMs: number): Promise<number>;
   join(options: JoinOptions): Promise<Membership>;
+  /** The group's members now; empty for a group without any. */
+  members(group: string): Promise<GroupMemberView[]>;
   committed(group: string, topic: string): Promise<(Committed | null)[]>;
   /** The log's own clock, milliseconds: what an append now would be stamped with. */
   clockMs(): number;

@@ -89,6 +89,10 @@ export function openSqliteLog({ path, clock, fsync }: SqliteLogOptions): SqliteL
       open();
       return groups.join(options);
     },
+    members: async (group) => {
+      open();
+      return groups.members(group);
+    },
     committed: async (group, topic) => guarded(() => open().ofTopic(topic).map((p) => committed(group, p))),
     clockMs: () => clock.nowMs(),
     appended: (topic, signal) => closed ? Promise.resolve() : waiters.wait(topic, signal),

@@ -111,6 +111,13 @@ export function analyticsSuite(name: string, open: () => Analytics): void {
       });
     });
 
+    it("query: one that fails half-way leaves none of its rows to the next", async () => {
+      const half =
+        "SELECT number, throwIf(number = 300000) FROM numbers(1000000) SETTINGS max_block_size = 1000";
+      await assert.rejects(open().query(half), isUnavailable);
+      assert.deepEqual(await open().query("SELECT 1 AS one"), [{ one: 1 }]);
+    });
+
     it("ping: true while open, also while a query runs", async () => {
       const slow = open().query("SELECT sleep(0.3)");
       assert.equal(await open().ping(), true);

@@ -8,12 +8,15 @@ import fc from "fast-check";
 import { fromUtf8, utf8 } from "../../src/ids.ts";
 import type { Log, LogRecord, NewRecord, TopicPartition } from "../../src/log/port.ts";
 import { codeOf } from "./eventually.ts";
+import { groupMembersSuite } from "./group_members_suite.ts";
 import { groupSuite } from "./group_suite.ts";
 
 export type LogUnderTest = {
   log: Log;
   /** Put before every topic and group name: keeps runs on a shared broker apart. */
   prefix: string;
+  /** What its members are to be seen under; absent where they have no address. */
+  address?: string;
   /** Closes the log and opens it again over the same data; absent where nothing outlives the process. */
   reopen?(): Promise<Log>;
   /** Declares a member dead. */
@@ -45,6 +48,7 @@ export function logSuite(name: string, open: OpenLog): void {
     recordsSuite(open);
     modelSuite(open);
     groupSuite(open);
+    groupMembersSuite(open);
   });
 }
 

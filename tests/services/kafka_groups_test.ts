@@ -24,12 +24,13 @@ beforeEach(async () => {
 });
 afterEach(async () => await log.close());
 
-const open = (timing = {}) =>
+const open = (timing = {}, address?: string) =>
   openKafkaLog({
     brokers,
     clock: systemClock,
     replicationFactor: 1,
     timing: { ...quickTiming, ...timing },
+    ...(address !== undefined && { address }),
   });
 
 async function join(
@@ -106,21 +107,7 @@ describe("a member of a Kafka group", () => {
       from: ({ partition }) => recorder.offsets.get(partition)?.length ?? 0,
     });
     await eventually("all is read", () => delivered(recorder) === 4);
-    // A member that never joins again: the group waits for it until its session is over.
-    await withNodes(async (nodes) => {
-      const args = {
-        groupId: group,
-        sessionTimeout: 3_000,
-        rebalanceTimeout: 10_000,
-        protocolType: "consumer",
-      };
-      const self = encodeMember({ topics: [topic], holds: [], isLeaving: false, address: null });
-      const groupProtocols = [{ name: protocolName, metadata: self }];
-      const ask = (memberId: string) =>
-        nodes.at<{ memberId: string }>(node, "JoinGroup", { ...args, memberId, groupProtocols }, 10_000);
-      const node = await nodes.coordinatorOf(group);
-      await ask((await ask("")).memberId);
-    });
+    await holdUpRebalance();
     await appendEverywhere(5, 1);
     await eventually("the new records came", () => delivered(recorder) >= 4 + 3 * 5);
     const [kept] = member.assignment();
@@ -128,6 +115,41 @@ describe("a member of a Kafka group", () => {
     await eventually("everything came in the end", () => delivered(recorder) === 24);
     await member.leave();
     assert.deepEqual(recorder.breaches, []);
+  });
+
+  it("is seen with its process's address and what it was given, also while the group waits for somebody", async () => {
+    const [here, there] = [await open({}, "http://127.0.0.1:1"), await open({}, "http://127.0.0.1:2")];
+    const first = await join({ log: here });
+    const second = await join({ log: there });
+    const seen = async () =>
+      (await log.members(group)).map(({ memberId, address, holds }) =>
+        `${memberId} ${address} ${holds.length}`
+      ).sort();
+    const settled = [first, second].map(({ member }, i) => `${member.memberId} http://127.0.0.1:${i + 1} 2`)
+      .sort();
+    await eventually("both are seen with two", async () => String(await seen()) === String(settled));
+    await holdUpRebalance();
+    let met: string[] = [];
+    await withNodes(async (nodes) => {
+      const node = await nodes.coordinatorOf(group);
+      type Described = { groups: { state: string }[] };
+      const isWaiting = async () => {
+        const { groups: [found] } = await nodes.at<Described>(node, "DescribeGroups", { groupIds: [group] });
+        return found?.state === "PreparingRebalance";
+      };
+      await eventually("the group waits for the one that stays away", async () => {
+        met = await isWaiting() ? await seen() : [];
+        return met.length === 3 && await isWaiting();
+      });
+    });
+    assert.equal(met.filter((view) => view.includes(" http://127.0.0.1:")).length, 2, met.join());
+    await eventually(
+      "it is settled without the one that stays away",
+      async () => String(await seen()) === String(settled),
+    );
+    await first.member.leave();
+    await second.member.leave();
+    await Promise.all([here.close(), there.close()]);
   });
 
   it("stops with log_trimmed where the log was trimmed above its position; it never jumps", async () => {
@@ -181,6 +203,24 @@ describe("a member of a Kafka group", () => {
     const joining = () => log.join({ group, topics: [`${topic}-other`], handlers });
     assert.equal(await codeOf(joining), "topic_mismatch");
   });
+
+  /** A member that joins and never again: the group waits for it until its session is over. */
+  async function holdUpRebalance(): Promise<void> {
+    await withNodes(async (nodes) => {
+      const args = {
+        groupId: group,
+        sessionTimeout: 3_000,
+        rebalanceTimeout: 10_000,
+        protocolType: "consumer",
+      };
+      const self = encodeMember({ topics: [topic], holds: [], isLeaving: false, address: null });
+      const groupProtocols = [{ name: protocolName, metadata: self }];
+      const ask = (memberId: string) =>
+        nodes.at<{ memberId: string }>(node, "JoinGroup", { ...args, memberId, groupProtocols }, 10_000);
+      const node = await nodes.coordinatorOf(group);
+      await ask((await ask("")).memberId);
+    });
+  }
 
   async function trim(partition: number, offset: number): Promise<void> {
     await withNodes(async (nodes) => {

@@ -6,11 +6,14 @@ import { brokers, freshPrefix, quickTiming, withNodes } from "./kafka_under_test
 
 logSuite("kafka", async () => {
   const prefix = freshPrefix();
-  const open = () => openKafkaLog({ brokers, clock: systemClock, replicationFactor: 1, timing: quickTiming });
+  const address = "http://127.0.0.1:8081";
+  const open = () =>
+    openKafkaLog({ brokers, clock: systemClock, replicationFactor: 1, timing: quickTiming, address });
   let log = await open();
   return {
     log,
     prefix,
+    address,
     async reopen() {
       await log.close();
       return log = await open();

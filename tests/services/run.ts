@@ -1,7 +1,7 @@
 /**
  * The suites over real services: starts what they need on loopback, runs them, ends what it started.
  *
- *   deno run -A tests/services/run.ts [redis] [kafka]      both, unless one is named
+ *   deno run -A tests/services/run.ts [redis] [kafka] [strangers]      all, unless some are named
  *
  * A suite that cannot run counts as failed. Closing line: `N passed, N failed`.
  */
@@ -14,7 +14,26 @@ import { startRedis } from "../../src/commands/services/redis_server.ts";
 
 const suites = {
   redis: ["redis_snapshots_test.ts"],
-  kafka: ["log", "groups", "records", "rebalance", "faults"].map((name) => `kafka_${name}_test.ts`),
+  clickhouse: ["clickhouse_clients_test.ts"],
+  kafka: [
+    "tcp_proxy_test.ts",
+    "topics_test.ts",
+    "traffic_kafka_test.ts",
+    ...[
+      "log",
+      "groups",
+      "records",
+      "times",
+      "sizes",
+      "pitfalls",
+      "rebalance",
+      "security",
+      "network",
+      "faults",
+    ]
+      .map((name) => `kafka_${name}_test.ts`),
+  ],
+  strangers: ["strangers_test.ts"],
 };
 type Service = keyof typeof suites;
 
@@ -38,10 +57,14 @@ try {
 }
 
 async function start(): Promise<{ variables: Record<string, string>; stop(): Promise<void> }> {
-  if (wanted.includes("kafka")) {
+  if (wanted.includes("kafka") || wanted.includes("strangers")) {
     const { variables } = await startServices({ folder });
-    return { variables, stop: () => stopServices(folder) };
+    return {
+      variables: { ...variables, TEST_SERVICES_FOLDER: folder },
+      stop: () => stopServices(folder),
+    };
   }
+  if (!wanted.includes("redis")) return { variables: {}, stop: () => Promise.resolve() };
   const redis = await startRedis(folder);
   return { variables: { REDIS_URL: redis.url }, stop: () => end([redis.process]) };
 }

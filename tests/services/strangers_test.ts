@@ -20,7 +20,7 @@ import { openKafkaLog } from "../../src/log/kafka/log.ts";
 import type { Log } from "../../src/log/port.ts";
 import { lastWindows, windowLine } from "../../src/node/replay.ts";
 import { systemClock } from "../../src/time.ts";
-import { ledgerIsExact, readLeft, windowsAreExact } from "../chaos/verdicts.ts";
+import { ledgerIsExact, type Left, readLeft, windowsAreExact } from "../chaos/verdicts.ts";
 import { ask, makeWorkers, runCommand, until } from "../chaos/workers.ts";
 import { brokers, freshPrefix } from "./kafka_under_test.ts";
 import { type Client, confluentClient, drain, kcatClient, ownClient } from "./stranger_clients.ts";

@@ -2,11 +2,12 @@
  * What a failure of a broker means, and trying again while it may pass.
  *
  * A connection that breaks, a leader that moves, a coordinator that loads: all pass, and are tried again until the
- * patience is over. What will not pass (a wrong password, a missing right) is said at once. Both as log_unavailable,
+ * patience is over. What will not pass (a wrong password or certificate, a missing right) is said at once. Both as log_unavailable,
  * naming what was tried: the caller may try again, and the operator reads why.
  */
 import { messageOf, WaymarkError } from "../../errors.ts";
 import type { Clock } from "../../time.ts";
+import { isCertificateFailure } from "./certificate.ts";
 import { kafkaError } from "./library.ts";
 
 /** Kafka's error codes that are decided upon here. https://kafka.apache.org/protocol#protocol_error_codes */
@@ -24,6 +25,7 @@ export const code = {
   duplicateSequence: 46,
   invalidProducerEpoch: 47,
   unknownProducerId: 59,
+  groupIdNotFound: 69,
   memberIdRequired: 79,
 } as const;
 
@@ -34,6 +36,9 @@ export const isCoordinatorCode = (errorCode: number) => coordinatorCodes.include
 export function refuse(errorCode: number): void {
   if (errorCode !== code.none) throw kafkaError(errorCode);
 }
+
+/** What kafkajs puts on its errors. */
+type BrokerError = { name?: string; broker?: string; retriable?: boolean; type?: string };
 
 /** A refused identity, a codec that is not there, and mistakes of ours: trying again changes nothing. */
 const lasting = new Set([
@@ -47,14 +52,17 @@ const lasting = new Set([
 /** Whether the same request may succeed a moment later. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof WaymarkError) return false;
-  const { name, retriable, type } = error as { name?: string; retriable?: boolean; type?: string };
-  if (lasting.has(name ?? "")) return false;
+  const { name, retriable, type } = error as BrokerError;
+  if (lasting.has(name ?? "") || isCertificateFailure(error)) return false;
   return type === undefined || retriable === true;
 }
 
 export function unavailable(action: string, error: unknown): WaymarkError {
   if (error instanceof WaymarkError) return error;
-  return new WaymarkError("log_unavailable", `${action}: ${messageOf(error)}`, { cause: error });
+  const { broker } = error as BrokerError;
+  const why = messageOf(error);
+  const from = broker === undefined || why.includes(broker) ? "" : `${broker}: `;
+  return new WaymarkError("log_unavailable", `${action}: ${from}${why}`, { cause: error });
 }
 
 export type Patience = { clock: Clock; patienceMs: number; signal: AbortSignal };

@@ -35,8 +35,8 @@ export type FetchOptions = {
   waitMs: number;
   bytesMax: number;
   partitionBytesMax: number;
-  /** Whether a time stated in a record's header counts as the record's. Default: true. */
-  recordedTimes?: boolean;
+  /** Whether a time stated in a record's header counts as the record's. */
+  recordedTimes: boolean;
 };
 
 /** From Kafka 2.3 on. */
@@ -46,7 +46,7 @@ const readCommitted = 1;
 export async function fetchFrom(
   broker: BrokerConnection,
   wanted: readonly Wanted[],
-  { waitMs, bytesMax, partitionBytesMax, recordedTimes = true }: FetchOptions,
+  { waitMs, bytesMax, partitionBytesMax, recordedTimes }: FetchOptions,
 ): Promise<Fetched[]> {
   const offsets = new Map(wanted.map((w) => [`${w.topic}/${w.partition}`, w.offset]));
   const topics = [...Map.groupBy(wanted, (w) => w.topic)].map(([topic, partitions]) => ({

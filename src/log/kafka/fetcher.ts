@@ -26,6 +26,8 @@ export type FetcherOptions = {
   nodes: Nodes;
   clock: Clock;
   logClockMs(): number;
+  /** Whether a time stated in a record's header counts as the record's. */
+  recordedTimes: boolean;
   fetchWaitMs: number;
   readers(): Iterable<KafkaReader>;
   onTrouble(message: string): void;
@@ -37,7 +39,7 @@ const bytesMax = 1024 * 1024;
 const partitionBytesMax = 256 * 1024;
 
 export function startFetcher(options: FetcherOptions): Fetcher {
-  const { nodes, clock, logClockMs, fetchWaitMs, readers } = options;
+  const { nodes, clock, logClockMs, fetchWaitMs, recordedTimes, readers } = options;
   const over = new AbortController();
   const underWay = new Set<number>();
   const asked = new Set<KafkaReader>();
@@ -86,7 +88,7 @@ export function startFetcher(options: FetcherOptions): Fetcher {
       const sentAtMs = logClockMs();
       const fetched = await nodes.using(
         leader,
-        (broker) => fetchFrom(broker, wanted, { waitMs, bytesMax, partitionBytesMax }),
+        (broker) => fetchFrom(broker, wanted, { waitMs, bytesMax, partitionBytesMax, recordedTimes }),
         waitMs,
       );
       if (over.signal.aborted) return;

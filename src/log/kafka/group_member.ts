@@ -36,6 +36,7 @@ export type GroupMemberOptions = Patience & {
   timing: KafkaTiming;
   address: string | null;
   logClockMs(): number;
+  recordedTimes: boolean;
   onTrouble(message: string): void;
   bounds(tp: TopicPartition): Promise<LogBounds>;
   partitions(topics: readonly string[]): Promise<TopicPartition[]>;
@@ -54,6 +55,7 @@ export async function joinGroup(options: GroupMemberOptions): Promise<GroupMembe
     nodes,
     clock,
     logClockMs: options.logClockMs,
+    recordedTimes: options.recordedTimes,
     fetchWaitMs: timing.fetchWaitMs,
     onTrouble: options.onTrouble,
     readers: () => readers.values(),
@@ -95,6 +97,7 @@ export async function joinGroup(options: GroupMemberOptions): Promise<GroupMembe
       batchRecordsMax,
       clock,
       bounds: options.bounds,
+      onTrouble: options.onTrouble,
       wake: fetcher.wake,
       turn: options.turn,
     });

@@ -2,8 +2,10 @@
  * The log on Kafka: the same port as the embedded one, shared by any number of processes.
  *
  *   library.ts   what is taken from kafkajs                  nodes.ts        connections, leaders, coordinators
- *   producer.ts  append, by way of batch_encoder.ts          fetch.ts        one fetch, taken apart
+ *   producer.ts  append, by way of batching.ts               certificate.ts  why a broker's was not taken
+ *                and batch_encoder.ts                        fetch.ts        one fetch, taken apart
  *   offsets.ts   bounds, offsetAt, committed                 topic_table.ts  topics made and verified
+ *   group_view.ts  members
  *   join: group_member.ts ─► membership_loop.ts (rebalance.ts) and partition_reader.ts, fed by fetcher.ts
  *
  * Offsets and positions are ours alone; the group's committed offsets are stored when asked and never read to decide
@@ -15,11 +17,12 @@ import { compressionCodes } from "./codecs.ts";
 import { code, type Patience, patiently, refuse } from "./failures.ts";
 import { fetchFrom, recordedAtHeader } from "./fetch.ts";
 import { type GroupMember, joinGroup } from "./group_member.ts";
+import { groupViews } from "./group_view.ts";
 import { logClock } from "./log_clock.ts";
 import { kafkaNodes } from "./nodes.ts";
 import { boundsOf, committedOf, endsOf, offsetAt } from "./offsets.ts";
 import { type KafkaLogOptions, timingDefaults } from "./options.ts";
-import { kafkaProducer } from "./producer.ts";
+import { kafkaProducer, type SizeSetting } from "./producer.ts";
 import { topicTable } from "./topic_table.ts";
 import { eventLoopTurns } from "../turns.ts";
 import type { JoinOptions, Log, LogRecord, NewRecord, TopicPartition } from "../port.ts";
@@ -35,6 +38,7 @@ const readBytesMax = 1024 * 1024;
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const { clock } = options;
   const timing = { ...timingDefaults, ...options.timing };
+  const recordedTimes = options.recordedTimes ?? false;
   const over = new AbortController();
   const patience: Patience = { clock, patienceMs: timing.patienceMs, signal: over.signal };
   const connection = {
@@ -45,6 +49,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     requestMs: timing.requestMs,
   };
   const nodes = kafkaNodes(connection);
+  const views = groupViews(nodes);
   const time = logClock(clock);
   const turn = eventLoopTurns();
   const members = new Set<GroupMember>();
@@ -67,6 +72,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     nowMs: time.nowMs,
     acknowledged: time.acknowledged,
     appended: appends.wake,
+    sizeSetting,
   });
 
   function attempt<T>(action: string, work: () => Promise<T>): Promise<T> {
@@ -79,8 +85,18 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     return attempt("cannot look up the topics of an append", async () => {
       for (const tp of distinct(records)) await topics.refuseMissing(tp);
       for (const topic of stating) if (!await topics.stampedByBroker(topic)) stating.delete(topic);
+      if (!recordedTimes) { for (const topic of stating) throw timeStated(topic); }
       return stating;
     });
+  }
+
+  async function sizeSetting(topic: string): Promise<SizeSetting | null> {
+    const settings = await topics.shape(topic).then((shape) => shape?.settings, () => undefined);
+    const bounds = ["max.message.bytes", "segment.bytes"].flatMap((name) => {
+      const bytes = Number(settings?.get(name));
+      return bytes > 0 ? [{ name, bytes }] : [];
+    });
+    return bounds.sort((a, b) => a.bytes - b.bytes)[0] ?? null;
   }
 
   async function partitionsOf(topic: string): Promise<number[]> {
@@ -97,7 +113,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   async function readOnce(tp: TopicPartition, offset: number, recordsMax: number): Promise<LogRecord[]> {
     await topics.refuseMissing(tp);
     const leader = await nodes.leaderOf(tp);
-    const bounds = { waitMs: 0, bytesMax: readBytesMax, partitionBytesMax: readBytesMax };
+    const bounds = { waitMs: 0, bytesMax: readBytesMax, partitionBytesMax: readBytesMax, recordedTimes };
     for (let from = offset;;) {
       const [fetched] = await nodes.using(
         leader,
@@ -134,6 +150,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
       address: options.address ?? null,
       onTrouble: options.onTrouble ?? (() => {}),
       logClockMs: time.nowMs,
+      recordedTimes,
       bounds: boundsOfOne,
       async partitions(names) {
         const all: TopicPartition[] = [];
@@ -185,6 +202,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
       if (over.signal.aborted) throw logClosed();
       return await join(options);
     },
+    members: (group) => attempt(`cannot look up the members of ${group}`, () => views.membersOf(group)),
     committed: (group, topic) =>
       attempt(`cannot look up what ${group} committed`, async () => {
         const partitions = (await partitionsOf(topic)).length;
@@ -202,6 +220,13 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     },
   };
 }
+
+const timeStated = (topic: string) =>
+  new WaymarkError(
+    "topic_mismatch",
+    `cannot append a record that states its own time to ${topic}: its records carry the broker's time ` +
+      `(message.timestamp.type=LogAppendTime); recorded times are for topics of a replay`,
+  );
 
 function distinct(records: readonly TopicPartition[]): TopicPartition[] {
   const found = new Map<string, TopicPartition>();

@@ -9,6 +9,7 @@
  */
 import { deadline } from "@std/async";
 import type { TopicPartition } from "../port.ts";
+import { isCertificateFailure, shownCertificate } from "./certificate.ts";
 import { code, refuse } from "./failures.ts";
 import { type ApiName, ask, brokerAt, type BrokerConnection, drop } from "./library.ts";
 import { type KafkaSecurity, timingDefaults } from "./options.ts";
@@ -81,8 +82,16 @@ export function kafkaNodes(options: NodesOptions): Nodes {
       return broker;
     } catch (error) {
       drop(broker);
-      throw error;
+      throw isCertificateFailure(error) ? await explained(error as Error, address) : error;
     }
+  }
+
+  async function explained(error: Error, address: { host: string; port: number }): Promise<Error> {
+    const { security: { tls }, connectMs } = options;
+    const shown = await shownCertificate({ ...address, tls, connectMs });
+    const advice = "KAFKA_SSL_CA names the authorities that are trusted";
+    const found = shown === "" ? "" : `; the certificate is ${shown}`;
+    return Object.assign(error, { message: `${error.message}${found}; ${advice}` });
   }
 
   async function answered<T>(

@@ -21,6 +21,12 @@ export type KafkaLogOptions = {
   replicationFactor?: number;
   /** Settings of a topic that `ensureTopics` makes, and holds an existing one to. See topic_settings.ts. */
   topicSettings?: (topic: string) => Record<string, string>;
+  /**
+   * Whether records that state their own time keep it on a topic that the broker stamps: written to a header, and
+   * believed when read. For replays to topics of their own. Default: false, since anybody who may write to an input
+   * topic could state any time; such a header is then one like any other, and appending one is refused.
+   */
+  recordedTimes?: boolean;
   /** Published in the group's membership, for finding the owner of a partition. */
   address?: string;
   timing?: Partial<KafkaTiming>;

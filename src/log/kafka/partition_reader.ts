@@ -50,6 +50,8 @@ export type KafkaReaderOptions = {
   batchRecordsMax: number;
   clock: Clock;
   bounds(tp: TopicPartition): Promise<LogBounds>;
+  /** Told each time that `bounds` has lost its patience. */
+  onTrouble(message: string): void;
   /** Something is wanted again. */
   wake(): void;
   /** Resolves when it is this reader's turn to hold the event loop for a batch. */
@@ -108,6 +110,7 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
         return await options.bounds(tp);
       } catch (error) {
         if (!(error instanceof WaymarkError && error.kind === "retryable")) throw error;
+        options.onTrouble(error.message);
         await clock.sleep(boundsRetryMs);
       }
     }

@@ -9,12 +9,24 @@
  *
  *   append ─┐
  *   append ─┼─► one round: a record batch per partition ─► leaders ─► acknowledged: callers answered
- *   append ─┘       ▲ same sequence number ── tried again ◄─┘
+ *   append ─┘       ▲ same sequence number ── tried again ◄─┤
+ *                   └── in halves ──── too large for the topic ◄┘   one record too large: its call alone fails, for good
  */
 import { WaymarkError } from "../../errors.ts";
-import type { NewRecord, TopicPartition } from "../port.ts";
-import { code, mayPass, type Patience, pauseMs, refuse, unavailable } from "./failures.ts";
+import type { NewRecord } from "../port.ts";
 import { encodeBatch, type Message } from "./batch_encoder.ts";
+import {
+  type Batch,
+  batchesOf,
+  bytesOf,
+  type Call,
+  firstOfEach,
+  halved,
+  nameOf,
+  withoutFailed,
+} from "./batching.ts";
+import { topicMissing } from "../refusals.ts";
+import { code, mayPass, type Patience, pauseMs, refuse, unavailable } from "./failures.ts";
 import { kafkaError, produce } from "./library.ts";
 import type { Nodes } from "./nodes.ts";
 
@@ -36,11 +48,14 @@ export type ProducerOptions = Patience & {
   /** The broker stamped an acknowledged record batch with this time. */
   acknowledged(appendedMs: number): void;
   appended(topic: string): void;
+  /** The setting that bounds a record batch of the topic, now; null when the brokers do not tell. */
+  sizeSetting(topic: string): Promise<SizeSetting | null>;
 };
 
-type Batch = TopicPartition & { messages: Message[]; bytes: number; firstSequence: number };
+export type SizeSetting = { name: string; bytes: number };
 
-type Call = { batches: Batch[]; bytes: number; done: PromiseWithResolvers<void> };
+/** What one broker said of the batches it was sent. */
+type Answered = { done: Batch[]; tooLarge: Batch[]; failures: Error[] };
 
 type Produced = {
   topics: {
@@ -53,29 +68,37 @@ type Produced = {
 const batchBytesMax = 900 * 1024;
 const roundBytesMax = 4 * 1024 * 1024;
 const produceMs = 15_000;
-/** Bytes of a record beside its key, value and headers, at most. */
-const frameBytes = 24;
+/** How long a topic is looked for that the brokers say is not there: not all of them know a new one at once. */
+const goneMs = 1_000;
+const batchHeadBytes = 61;
 const sequenceMax = 2 ** 31;
 
 export function kafkaProducer(options: ProducerOptions): Producer {
   const { nodes, clock, patienceMs, signal } = options;
   let identity: { producerId: string; producerEpoch: number } | null = null;
   const sequences = new Map<string, number>();
+  /** Of topics that have refused a batch as too large. */
+  const sizeSettings = new Map<string, SizeSetting | null>();
   let waiting: Call[] = [];
   let sending = false;
-
-  const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`;
 
   async function append(records: readonly NewRecord[]): Promise<void> {
     if (records.length === 0) return;
     // In line at once: calls begun in order are appended in order, however long each takes to be made ready.
-    const call: Call = { batches: [], bytes: 0, done: Promise.withResolvers() };
+    const call: Call = {
+      records: [],
+      bytes: 0,
+      isReady: false,
+      failure: null,
+      done: Promise.withResolvers(),
+    };
     // Copied before anything is waited for: the caller may use its bytes again.
     const messages = records.map(messageOf);
     waiting.push(call);
     try {
       const stamped = await options.prepare(records);
       records.forEach((record, i) => place(call, record, stamped.has(record.topic), messages[i]!));
+      call.isReady = true;
     } catch (error) {
       waiting = waiting.filter((c) => c !== call);
       // Those behind it were not taken past it.
@@ -101,13 +124,7 @@ export function kafkaProducer(options: ProducerOptions): Producer {
     }
     const bytes = bytesOf(message);
     const { topic, partition } = record;
-    const last = call.batches.findLast((b) => b.topic === topic && b.partition === partition);
-    if (last === undefined || last.bytes + bytes > batchBytesMax) {
-      call.batches.push({ topic, partition, messages: [message], bytes, firstSequence: 0 });
-    } else {
-      last.messages.push(message);
-      last.bytes += bytes;
-    }
+    call.records.push({ topic, partition, call, message, bytes });
     call.bytes += bytes;
   }
 
@@ -122,35 +139,49 @@ export function kafkaProducer(options: ProducerOptions): Producer {
   function takeCalls(): Call[] {
     let bytes = 0;
     const fitting = waiting.findIndex((call, i) =>
-      call.batches.length === 0 || (i > 0 && (bytes += call.bytes) + waiting[0]!.bytes > roundBytesMax)
+      !call.isReady || (i > 0 && (bytes += call.bytes) + waiting[0]!.bytes > roundBytesMax)
     );
     return waiting.splice(0, fitting < 0 ? waiting.length : fitting);
   }
 
   async function round(calls: Call[]): Promise<void> {
     try {
-      for (let batches = merged(calls); batches.length > 0;) {
-        // One batch per partition at a time: the next must not overtake one that is tried again.
-        const first = [...Map.groupBy(batches, nameOf).values()].map((of) => of[0]!);
-        await acknowledge(first);
-        batches = batches.filter((batch) => !first.includes(batch));
+      for (let batches = batchesOf(calls, batchBytesMaxOf); batches.length > 0;) {
+        const sent = firstOfEach(batches);
+        const tooLarge = await acknowledge(sent);
+        const instead = new Map<Batch, Batch[]>(sent.map((batch) => [batch, []]));
+        for (const batch of tooLarge) instead.set(batch, await smaller(batch));
+        batches = batches.flatMap((batch) => instead.get(batch) ?? [batch]);
+        if (calls.some((call) => call.failure !== null)) {
+          batches = batches.flatMap((batch) => withoutFailed(batch) ?? []);
+        }
       }
-      for (const { done } of calls) done.resolve();
+      for (const { failure, done } of calls) failure === null ? done.resolve() : done.reject(failure);
     } catch (error) {
       identity = null;
-      // A record that is too large is the concern of its own call only.
-      const tooLarge = error instanceof WaymarkError && error.code === "topic_mismatch";
-      if (tooLarge && calls.length > 1) {
-        for (const call of calls) await round([call]);
-        return;
-      }
-      for (const { done } of calls) done.reject(unavailable("cannot append", error));
+      for (const { failure, done } of calls) done.reject(failure ?? unavailable("cannot append", error));
     }
   }
 
-  /** Sends until every batch is acknowledged. */
-  async function acknowledge(batches: Batch[]): Promise<void> {
-    const untilMs = clock.monotonicMs() + patienceMs;
+  const batchBytesMaxOf = (topic: string) =>
+    Math.min(batchBytesMax, (sizeSettings.get(topic)?.bytes ?? Infinity) - batchHeadBytes);
+
+  /** What to send instead of a batch that is too large: its halves, or nothing of the call whose one record it is. */
+  async function smaller(batch: Batch): Promise<Batch[]> {
+    const { topic, records: [only, ...others] } = batch;
+    sizeSettings.set(topic, await options.sizeSetting(topic));
+    if (others.length > 0) return halved(batch);
+    only!.call.failure = recordTooLarge(batch, sizeSettings.get(topic) ?? null);
+    return [];
+  }
+
+  /**
+   * Sends until every batch is acknowledged, or refused as too large: those are given back. Calls to topics that are
+   * gone fail.
+   */
+  async function acknowledge(batches: Batch[]): Promise<Batch[]> {
+    const sinceMs = clock.monotonicMs();
+    const tooLarge: Batch[] = [];
     let open = batches;
     for (let tries = 0; open.length > 0; tries++) {
       let failure: unknown = null;
@@ -161,29 +192,46 @@ export function kafkaProducer(options: ProducerOptions): Producer {
         const outcomes = await Promise.allSettled(
           [...Map.groupBy(open, (_, i) => leaders[i]!)].map(([leader, led]) => sendTo(leader, led)),
         );
-        const acknowledged = new Set(outcomes.flatMap((o) => o.status === "fulfilled" ? o.value.done : []));
-        open = open.filter((batch) => !acknowledged.has(batch));
+        const answered = outcomes.flatMap((o) => o.status === "fulfilled" ? [o.value] : []);
+        const settled = new Set(answered.flatMap((a) => [...a.done, ...a.tooLarge]));
+        tooLarge.push(...answered.flatMap((a) => a.tooLarge));
+        open = open.filter((batch) => !settled.has(batch));
         failure = outcomes.find((o) => o.status === "rejected")?.reason ??
-          outcomes.flatMap((o) => o.status === "fulfilled" ? o.value.failures : [])[0] ?? null;
+          answered.flatMap((a) => a.failures)[0] ?? null;
       } catch (error) {
         failure = error;
       }
-      if (open.length === 0) return;
-      if (!mayPass(failure) || signal.aborted || clock.monotonicMs() > untilMs) {
+      if (open.length === 0) break;
+      const triedMs = clock.monotonicMs() - sinceMs;
+      if (!mayPass(failure) || signal.aborted || triedMs > patienceMs) {
         throw failure ?? new Error("no leader answers");
       }
+      if (triedMs > goneMs) open = await withoutGone(open);
       for (const { topic } of open) nodes.forgetLeaders(topic);
       await clock.sleep(pauseMs(tries), signal);
     }
+    return tooLarge;
   }
 
-  async function sendTo(leader: number, batches: Batch[]): Promise<{ done: Batch[]; failures: Error[] }> {
+  /** What was found when the call was made ready and is gone now was deleted, and holds up no other topic. */
+  async function withoutGone(batches: Batch[]): Promise<Batch[]> {
+    const gone = new Set<string>();
+    for (const topic of new Set(batches.map((batch) => batch.topic))) {
+      if (await nodes.lookUp(topic).catch(() => []) === null) gone.add(topic);
+    }
+    for (const { topic, records } of batches) {
+      if (gone.has(topic)) { for (const { call } of records) call.failure ??= topicMissing(topic); }
+    }
+    return batches.filter((batch) => !gone.has(batch.topic));
+  }
+
+  async function sendTo(leader: number, batches: Batch[]): Promise<Answered> {
     if (leader < 0) throw new Error("a partition has no leader");
     const frame = { compression: options.compression, ...identity! };
-    const encoded = await Promise.all(batches.map(async ({ topic, partition, messages, firstSequence }) => ({
+    const encoded = await Promise.all(batches.map(async ({ topic, partition, records, firstSequence }) => ({
       topic,
       partition,
-      batch: await encodeBatch(messages, { ...frame, firstSequence }),
+      batch: await encodeBatch(records.map((record) => record.message), { ...frame, firstSequence }),
     })));
     const topicData = [...Map.groupBy(encoded, (b) => b.topic)].map(([topic, partitions]) => ({
       topic,
@@ -193,31 +241,24 @@ export function kafkaProducer(options: ProducerOptions): Producer {
       leader,
       (broker) => produce<Produced>(broker, topicData, produceMs),
     );
-    const done: Batch[] = [];
-    const failures: Error[] = [];
+    const answered: Answered = { done: [], tooLarge: [], failures: [] };
     for (const { topicName, partitions } of topics) {
       for (const { partition, errorCode, logAppendTime } of partitions) {
         const batch = batches.find((b) => b.topic === topicName && b.partition === partition)!;
         if (errorCode === code.none || errorCode === code.duplicateSequence) {
-          sequences.set(nameOf(batch), (batch.firstSequence + batch.messages.length) % sequenceMax);
+          sequences.set(nameOf(batch), (batch.firstSequence + batch.records.length) % sequenceMax);
           if (Number(logAppendTime) > 0) options.acknowledged(Number(logAppendTime));
           options.appended(topicName);
-          done.push(batch);
-        } else failures.push(refusal(batch, errorCode));
+          answered.done.push(batch);
+        } else if (errorCode === code.messageTooLarge || errorCode === code.recordListTooLarge) {
+          answered.tooLarge.push(batch);
+        } else answered.failures.push(refusal(errorCode));
       }
     }
-    return { done, failures };
+    return answered;
   }
 
-  function refusal(batch: Batch, errorCode: number): Error {
-    if (errorCode === code.messageTooLarge || errorCode === code.recordListTooLarge) {
-      const largest = Math.max(...batch.messages.map(bytesOf));
-      return new WaymarkError(
-        "topic_mismatch",
-        `${nameOf(batch)} takes no record batch of ${batch.bytes} bytes (largest record ${largest} bytes); ` +
-          `its max.message.bytes must be the default of 1048588 or more`,
-      );
-    }
+  function refusal(errorCode: number): Error {
     if (forgotten.includes(errorCode)) {
       // The broker no longer knows our numbers, and has not taken this batch: begin anew with it.
       identity = null;
@@ -252,27 +293,12 @@ const forgotten: readonly number[] = [
   code.unknownProducerId,
 ];
 
-/** The batches of all calls, those of one partition joined where they fit. */
-function merged(calls: readonly Call[]): Batch[] {
-  const batches: Batch[] = [];
-  const last = new Map<string, Batch>();
-  for (const batch of calls.flatMap((call) => call.batches)) {
-    const name = `${batch.topic}/${batch.partition}`;
-    const before = last.get(name);
-    if (before !== undefined && before.bytes + batch.bytes <= batchBytesMax) {
-      for (const message of batch.messages) before.messages.push(message);
-      before.bytes += batch.bytes;
-    } else {
-      const copy = { ...batch, messages: [...batch.messages] };
-      batches.push(copy);
-      last.set(name, copy);
-    }
-  }
-  return batches;
-}
-
-function bytesOf({ key, value, headers }: Message): number {
-  let bytes = frameBytes + (key?.length ?? 0) + value.length;
-  for (const name in headers) bytes += 2 * name.length + 3 * headers[name]!.length + 10;
-  return bytes;
+function recordTooLarge(batch: Batch, setting: SizeSetting | null): WaymarkError {
+  const bound = setting === null
+    ? "the topic does not say which size it takes"
+    : `its ${setting.name} is ${setting.bytes}`;
+  return new WaymarkError(
+    "topic_mismatch",
+    `cannot append a record of ${batch.bytes} bytes, before compression, to ${nameOf(batch)}: ${bound}`,
+  );
 }

@@ -1,0 +1,115 @@
+/** ClickHouse of one process as the settings name it: its sink's group, and the door. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { createClient } from "@clickhouse/client";
+import { startClickHouseServer } from "../../src/commands/services/clickhouse_server.ts";
+import { end, freePorts } from "../../src/commands/services/launched.ts";
+import { readConfig } from "../../src/config.ts";
+import { utf8 } from "../../src/ids.ts";
+import { type ClickHouse, startClickHouse } from "../../src/node/clickhouse.ts";
+import { systemClock } from "../../src/time.ts";
+import { logWith, until } from "./analytics_sink_suite.ts";
+import { codeOf } from "./eventually.ts";
+
+describe("startClickHouse", () => {
+  let dataDir = "";
+  before(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), "waymark-node-"));
+  });
+  after(() => rm(dataDir, { recursive: true }));
+
+  const start = async (environment: Record<string, string>): Promise<ClickHouse> =>
+    await startClickHouse({
+      config: readConfig({ WAYMARK_GROUP: "g", WAYMARK_INSERT_MS: "100", ...environment }),
+      log: await logWith([{
+        topic: "ride-events",
+        partition: 0,
+        key: utf8("r1"),
+        value: utf8(JSON.stringify({
+          event_type: "requested",
+          ride_id: "r1",
+          event_id: "e1",
+          timestamp: "2026-01-15T18:00:00Z",
+          city: "graz",
+        })),
+      }]),
+      dataDir,
+      clock: systemClock,
+      replayed: true,
+      poisoned: (row) => assert.fail(row.message),
+      failed: (_, error) => assert.fail(String(error)),
+    });
+
+  it("alone: the group of the installation, and no door unless a port is set", async () => {
+    const clickHouse = await start({});
+    assert.equal(clickHouse.sink.status().group, "g-clickhouse");
+    assert.equal(clickHouse.doorUrl, null);
+    await clickHouse.stop();
+  });
+
+  it("with Kafka, in this process: a group of the node's own, the same after a restart", async () => {
+    const groups: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const clickHouse = await start({ KAFKA_BROKERS: "127.0.0.1:9092" });
+      groups.push(clickHouse.sink.status().group);
+      await clickHouse.stop();
+    }
+    assert.match(groups[0]!, /^g-clickhouse-[0-9a-f]{12}$/);
+    assert.equal(groups[1], groups[0]);
+  });
+
+  it("a port: what the sink brought can be asked for there, with a read key", async () => {
+    const clickHouse = await start({
+      WAYMARK_CLICKHOUSE_PORT: "0",
+      WAYMARK_READ_KEYS: "read-key-0123456789",
+    });
+    await until("the row is there", () => clickHouse.sink.status().tables.some((t) => t.rowsInserted > 0));
+    const client = createClient({ url: clickHouse.doorUrl!, password: "read-key-0123456789" });
+    const answer = await client.query({
+      query: "SELECT ride_id, city FROM ride_events FINAL",
+      format: "JSONEachRow",
+    });
+    assert.deepEqual(await answer.json(), [{ ride_id: "r1", city: "graz" }]);
+    assert.equal((await fetch(`${clickHouse.doorUrl}/?query=SELECT+1`)).status, 401);
+    await client.close();
+    await clickHouse.stop();
+  });
+
+  it("a port that is taken: config_invalid, and ClickHouse is free again", async () => {
+    const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr;
+    assert.equal(await codeOf(() => start({ WAYMARK_CLICKHOUSE_PORT: String(port) })), "config_invalid");
+    taken.close();
+    const clickHouse = await start({ WAYMARK_CLICKHOUSE_PORT: String(port) });
+    assert.equal(clickHouse.doorUrl, `http://127.0.0.1:${port}`);
+    await clickHouse.stop();
+  });
+
+  it("CLICKHOUSE_URL without a server: starts, says so without the password, and copies once it is there", async () => {
+    const [port] = await freePorts(1) as [number];
+    const clickHouse = await start({ CLICKHOUSE_URL: `http://u:hidden@127.0.0.1:${port}/default` });
+    const { partitions } = clickHouse.sink.status();
+    assert.equal(partitions.filter((p) => p.topic === "ride-events").length, 12);
+    assert.deepEqual(partitions.find((p) => p.topic === "ride-events" && p.partition === 0)?.lag, 1);
+    assert.ok(partitions.every((p) => p.committed === 0 && /ECONNREFUSED/.test(p.lastError ?? "")));
+    assert.doesNotMatch(JSON.stringify(clickHouse.sink.status()), /hidden/);
+    const server = await startClickHouseServer(dataDir, port);
+    try {
+      await until("the row is there", () => clickHouse.sink.status().tables.some((t) => t.rowsInserted > 0));
+      const rows = await clickHouse.analytics.query("SELECT ride_id FROM ride_events FINAL");
+      assert.deepEqual(rows, [{ ride_id: "r1" }]);
+      await clickHouse.stop();
+    } finally {
+      await end([server.process]);
+    }
+  });
+
+  it("CLICKHOUSE_URL without a server: stopping does not wait for it", async () => {
+    const clickHouse = await start({ CLICKHOUSE_URL: "http://127.0.0.1:1" });
+    await clickHouse.stop();
+    assert.equal(await clickHouse.analytics.ping(), false);
+  });
+});

@@ -1,0 +1,101 @@
+/** The proxy itself: a test that relies on a broken network has to know that it is broken. */
+import assert from "node:assert/strict";
+import { createServer, type Socket } from "node:net";
+import { connect } from "node:net";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { eventually } from "../conformance/eventually.ts";
+import { startTcpProxy, type TcpProxy } from "./tcp_proxy.ts";
+
+/** Answers every word with the word in capitals. */
+const echo = createServer((socket) => {
+  socket.on("data", (bytes) => {
+    served += bytes;
+    socket.write(bytes.toString().toUpperCase());
+  });
+  socket.on("error", () => {});
+});
+let served = "";
+let proxy: TcpProxy;
+let client: { socket: Socket; got: string; isClosed: boolean };
+
+before(() => new Promise<void>((resolve) => echo.listen(0, "127.0.0.1", () => resolve())));
+after(() => new Promise((resolve) => echo.close(resolve)));
+beforeEach(async () => {
+  served = "";
+  proxy = await startTcpProxy({ to: (echo.address() as { port: number }).port });
+  client = await connected();
+  await says("one");
+});
+afterEach(async () => {
+  client.socket.destroy();
+  await proxy.close();
+});
+
+async function connected(): Promise<typeof client> {
+  const socket = connect(proxy.port, "127.0.0.1");
+  const made = { socket, got: "", isClosed: false };
+  socket.on("data", (bytes) => made.got += bytes);
+  socket.on("close", () => made.isClosed = true);
+  socket.on("error", () => {});
+  await new Promise((resolve) => socket.once("connect", resolve));
+  return made;
+}
+
+async function says(word: string, from = client): Promise<void> {
+  from.socket.write(word);
+  await eventually(`${word} is answered`, () => from.got.endsWith(word.toUpperCase()));
+}
+
+describe("startTcpProxy", () => {
+  it("hold keeps what is sent and says nothing; pass lets it through in order", async () => {
+    proxy.set("hold");
+    client.socket.write("two");
+    const other = await connected();
+    other.socket.write("new");
+    await eventually(
+      "it has come as far as the proxy",
+      () =>
+        proxy.connections().some((c) => c.lastSent()?.toString() === "two") &&
+        proxy.connections().some((c) => c.lastSent()?.toString() === "new"),
+    );
+    assert.deepEqual([served, client.got, other.got, client.isClosed], ["one", "ONE", "", false]);
+    proxy.set("pass");
+    await eventually("it was answered", () => client.got === "ONETWO" && other.got === "NEW");
+    other.socket.destroy();
+  });
+
+  it("one connection can be held while others pass", async () => {
+    proxy.connections()[0]!.set("hold");
+    client.socket.write("two");
+    const other = await connected();
+    await says("other", other);
+    assert.equal(client.got, "ONE");
+    other.socket.destroy();
+  });
+
+  it("drop_to_server loses requests, drop_to_client answers, for good", async () => {
+    proxy.set("drop_to_server");
+    client.socket.write("lost");
+    await eventually(
+      "it has come as far as the proxy",
+      () => proxy.connections()[0]!.lastSent()?.toString() === "lost",
+    );
+    proxy.set("drop_to_client");
+    client.socket.write("two");
+    await eventually("the server has it", () => served === "onetwo");
+    proxy.set("pass");
+    await says("three");
+    assert.deepEqual([served, client.got], ["onetwothree", "ONETHREE"]);
+  });
+
+  it("reset cuts off who is there and who comes, until pass", async () => {
+    proxy.set("reset");
+    await eventually("it is cut off", () => client.isClosed);
+    const late = await connected();
+    await eventually("the late one too", () => late.isClosed);
+    proxy.set("pass");
+    const again = await connected();
+    await says("again", again);
+    again.socket.destroy();
+  });
+});
