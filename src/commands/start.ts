@@ -71,6 +71,7 @@ async function serve(config: Config, { isWorker, demo }: Serving): Promise<numbe
   const sent = demo === null ? Promise.resolve() : sendDemo(service, demo, sending.signal);
   const sendingFailed = sent.then(() => new Promise<never>(() => {}));
   console.log(`Waymark is listening on ${isWorker ? address : doors.url}/`);
+  if (service.clickHouseUrl !== null) console.log(`ClickHouse is readable at ${service.clickHouseUrl}/`);
   if (demo !== null) console.log("Simulated cities are sending; the page shows them. Ctrl-C ends it.");
   const drain = async () => {
     const last = ledgerView(service.pipeline);

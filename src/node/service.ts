@@ -35,6 +35,8 @@ export type Service = {
   handles: Handles;
   pipeline: Pipeline;
   log: Log;
+  /** Where ClickHouse clients read the embedded ClickHouse; null where they do not. */
+  clickHouseUrl: string | null;
   /** Rejects with what ends the process: a refusal of a partition. */
   fatal: Promise<never>;
   /** Answers "not ready" and takes nothing in any more. */
@@ -99,6 +101,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       handles: handlesOf({ config, clock, parts, pipeline, board, clickHouse, state, node, fleet }),
       pipeline,
       log: parts.log,
+      clickHouseUrl: clickHouse?.doorUrl ?? null,
       fatal: fatal.promise,
       closeIntake: () => void (state.draining = true),
       async drain() {

@@ -1,6 +1,6 @@
 /**
  * The Analytics port: ClickHouse's SQL, wherever ClickHouse runs. The embedded one is ClickHouse in this
- * process (chdb) behind `@clickhouse/client`; a server is the same client with an address.
+ * process (chdb) behind `@clickhouse/client`; a server or cluster is the same client with an address.
  *
  * Invariants:
  *   - a session runs one statement at a time, in the order asked. There are three, so that a long query
@@ -16,10 +16,12 @@
  * so no worker is used. Opening is synchronous, about 0.1 s and 60 MB.
  */
 import { mkdirSync } from "node:fs";
-import { type ClickHouseClient, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { createChdbConnection } from "chdb/connection";
 import { messageOf, WaymarkError } from "../errors.ts";
-import { isoTime } from "../time.ts";
+import { invariant } from "../invariant.ts";
+import { limits } from "../limits.ts";
+import { isoTime, secondMs } from "../time.ts";
 
 /** Where a block of rows goes: a cell for each column, in this order. */
 export type InsertTarget = { table: string; columns: readonly string[] };
@@ -67,9 +69,47 @@ export function openEmbedded({ path }: { path: string }): Analytics {
   }
 }
 
+/**
+ * No insert of ours takes a server this long, so silence means that it, or the way to it, is gone. The block is then
+ * sent again: whatever became of the first attempt, its rows replace themselves.
+ */
+const requestMs = 20 * secondMs;
+invariant(requestMs < limits.drainMs, "a request without an answer must end within the time for draining");
+/** Shorter than the time after which any ClickHouse closes an idle connection (3 s in old releases). */
+const idleConnectionMs = 2_500;
+
+/**
+ * A ClickHouse server at `http(s)://user:password@host:port/database`; the database must exist. Opening asks
+ * nothing yet. Throws config_invalid, without telling the address, when it has another shape.
+ */
+export function openServer({ url }: { url: string }): Analytics {
+  const { origin, username, password, pathname, search, hash } = new URL(url);
+  const [, database] = /^\/([^/]*)$/.exec(pathname) ?? [];
+  if (database === undefined || search !== "" || hash !== "") {
+    throw new WaymarkError(
+      "config_invalid",
+      "CLICKHOUSE_URL (not shown) has more than it may; wanted: http(s)://user:password@host:port/database",
+    );
+  }
+  return overSessions(() =>
+    createClient({
+      url: origin,
+      ...(username !== "" && { username: decodeURIComponent(username) }),
+      ...(password !== "" && { password: decodeURIComponent(password) }),
+      ...(database !== "" && { database: decodeURIComponent(database) }),
+      application: "waymark",
+      request_timeout: requestMs,
+      max_open_connections: 1,
+      keep_alive: { enabled: true, idle_socket_ttl: idleConnectionMs },
+      compression: { request: false, response: false },
+      log: { level: ClickHouseLogLevel.OFF },
+    })
+  );
+}
+
 /** The port over any way of making a client. */
 function overSessions(connect: () => ClickHouseClient): Analytics {
-  const [writing, reading, third] = [session(connect()), session(connect()), session(connect())];
+  const [writing, reading, third] = [session(connect), session(connect), session(connect)];
   return {
     insert({ table, columns }, lines, { token }) {
       if (lines.length === 0) return Promise.resolve({ taken: true });
@@ -119,18 +159,25 @@ type Session = {
   close(): Promise<void>;
 };
 
-function session(client: ClickHouseClient): Session {
+function session(connect: () => ClickHouseClient): Session {
+  let client = connect();
   let tail: Promise<unknown> = Promise.resolve();
   let closed = false;
   const unavailable = (action: string, why: string, cause?: unknown) =>
     new WaymarkError("analytics_unavailable", `cannot ${action}: ${why}`, { cause });
+  /** chdb keeps what had been written of the answer to a failed statement, and puts it before the next answer. */
+  const renew = async () => {
+    const failed = client;
+    client = connect();
+    await failed.close();
+  };
   return {
     run(action, statement) {
       if (closed) return Promise.reject(unavailable(action, "ClickHouse is closed"));
       const answer = tail.then(() => statement(client));
-      tail = answer.catch(() => {});
+      tail = answer.catch(renew);
       return answer.catch((thrown) => {
-        throw unavailable(action, firstLine(messageOf(thrown)), thrown);
+        throw unavailable(action, firstLine(messageOf(thrown)) || codeOf(thrown), thrown);
       });
     },
     async close() {
@@ -210,6 +257,10 @@ function clickHouseCode(thrown: unknown): number | null {
   }
   return null;
 }
+
+/** Of a connection that failed on every address of a name, the code is all that is said. */
+const codeOf = (thrown: unknown): string =>
+  String((thrown as { code?: unknown } | null)?.code ?? "no reason was given");
 
 const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 

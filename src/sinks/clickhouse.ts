@@ -35,6 +35,8 @@ export type SinkOptions = {
   clock: Clock;
   /** Prefix of the group's name: `<group>-clickhouse`. */
   group: string;
+  /** Ends the group's name: for a ClickHouse that copies all partitions beside others that do, `<group>-clickhouse-<id>`. */
+  ownId?: string;
   naming: TopicNaming;
   logEpoch: number;
   /** Whether a replay states the records' times: ClickHouse then keeps the rows for ever. Default false. */
@@ -87,10 +89,15 @@ const insertBytesMax = 16 * 1024 * 1024;
 /** Records decoded between two turns of the event loop: 1 to 2 ms. */
 const sliceRecords = 250;
 
+export const sinkGroup = ({ group, ownId }: Pick<SinkOptions, "group" | "ownId">): string =>
+  [group, "clickhouse", ...(ownId === undefined ? [] : [ownId])].join("-");
+
 /** Joins the group and copies until stopped. The topics and tables must exist. */
 export async function startSink(options: SinkOptions): Promise<Sink> {
   const { log, naming, clock, tables = sinkTables, insertRowsMax = limits.insertRowsMax } = options;
-  const group = `${options.group}-clickhouse`;
+  const group = [options.group, "clickhouse", ...(options.ownId === undefined ? [] : [options.ownId])].join(
+    "-",
+  );
   const turn = turns();
   const joined = Promise.withResolvers<Membership>();
   const progresses = new Map<string, PartitionProgress>();

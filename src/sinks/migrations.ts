@@ -7,6 +7,11 @@
  * release believes: refused with migration_mismatch. ClickHouse has no transactions over DDL, so a crash
  * may come between a file's statements and its row: every statement must bear being run again
  * (CREATE … IF NOT EXISTS, ALTER … ADD COLUMN IF NOT EXISTS).
+ *
+ * Several processes may migrate one server at once. There is no lock, which a killed process would leave behind:
+ * what bears being run again bears being run twice at a time, and the ledger's row is the same whoever writes it. A
+ * statement that fails because another process is changing the same table is tried again, and left to the other one
+ * when the ledger says in the meantime that it got there.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { WaymarkError } from "../errors.ts";
@@ -40,13 +45,37 @@ export async function applyMigrations(
 ): Promise<MigrationPlan> {
   const plan = await planMigrations(analytics, folder);
   if (dryRun) return plan;
-  for (const { name, checksum, statements } of plan.pending) {
-    for (const statement of statements) await analytics.command(statement);
-    const row = JSON.stringify([name, checksum]);
-    const target = { table: "waymark_migrations", columns: ["name", "checksum"] };
-    await analytics.insert(target, [row], { token: `${name}/${checksum}` });
-  }
+  for (const migration of plan.pending) await applyBesideOthers(analytics, migration);
   return plan;
+}
+
+/** Other processes that may be in each other's way before a failure is taken for one. */
+const attemptsMax = 5;
+
+async function applyBesideOthers(analytics: Analytics, migration: Migration): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await apply(analytics, migration);
+    } catch (thrown) {
+      if (await isApplied(analytics, migration)) return;
+      if (attempt === attemptsMax) throw thrown;
+    }
+  }
+}
+
+async function apply(analytics: Analytics, { name, checksum, statements }: Migration): Promise<void> {
+  for (const statement of statements) await analytics.command(statement);
+  const row = JSON.stringify([name, checksum]);
+  const target = { table: "waymark_migrations", columns: ["name", "checksum"] };
+  await analytics.insert(target, [row], { token: `${name}/${checksum}` });
+}
+
+async function isApplied(analytics: Analytics, { name, checksum }: Migration): Promise<boolean> {
+  const rows = await analytics.query(
+    "SELECT 1 FROM waymark_migrations WHERE name = {name:String} AND checksum = {checksum:String} LIMIT 1",
+    { name, checksum },
+  );
+  return rows.length > 0;
 }
 
 /** Pure: files against ledger. */
