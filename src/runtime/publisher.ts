@@ -1,8 +1,10 @@
 /**
  * Outputs → records in the log, acknowledged before anything that depends on them happens.
  *
- * An append that fails is tried again for as long as it takes: repeating is harmless, going on without is not.
+ * An append that fails is tried again for as long as it takes: repeating is harmless, going on without is not. One
+ * that is refused for good stops the partition.
  */
+import { WaymarkError } from "../errors.ts";
 import type { Output } from "../fold.ts";
 import { limits } from "../limits.ts";
 import type { Log, NewRecord } from "../log/port.ts";
@@ -31,7 +33,7 @@ export function createPublisher({ log, clock, naming, partitionOf }: PublisherOp
     ...(output.headers && { headers: output.headers }),
   });
   return {
-    /** Resolves when all are acknowledged; rejects only when the signal aborts in between. */
+    /** Resolves when all are acknowledged; rejects when the signal aborts in between, or the log refuses them for good. */
     async publish(outputs, signal) {
       for (let from = 0; from < outputs.length; from += limits.appendRecordsMax) {
         const chunk = outputs.slice(from, from + limits.appendRecordsMax);
@@ -46,7 +48,9 @@ export function createPublisher({ log, clock, naming, partitionOf }: PublisherOp
       signal.throwIfAborted();
       try {
         return await log.append(records);
-      } catch {
+      } catch (error) {
+        // A record that the log will never take: going on would leave it out.
+        if (error instanceof WaymarkError && error.kind !== "retryable") throw error;
         metrics.publishRetries.inc();
         await clock.sleep(retryMs, signal);
       }
