@@ -16,16 +16,27 @@ export type Ports = {
   ownPort: number | null;
   /** Where the other processes of the group reach this one. */
   address: string;
+  /** What stays the same when this process is started again; undefined where its port is any free one. */
+  instance: string | undefined;
 };
 
 /** Says so before anything is opened when a port cannot be listened on. Throws config_invalid. */
-export function choosePorts(config: Config, isWorker: boolean): Ports {
+export function choosePorts(config: Config, worker: string | null): Ports {
+  const isWorker = worker !== null;
   const { WAYMARK_HOST: host, WAYMARK_PORT: wanted, WAYMARK_ADVERTISED_URL: advertised } = config;
   // Shared with the other workers, who listen already: the supervisor has tried it.
   const port = isWorker ? wanted : freePort(host, wanted);
   const ownPort = isWorker ? freePort(host, 0) : null;
-  return { port, ownPort, address: addressOf({ host, advertised, port, ownPort }) };
+  return {
+    port,
+    ownPort,
+    address: addressOf({ host, advertised, port, ownPort }),
+    instance: wanted === 0 ? undefined : instanceOf([hostname(), host, String(wanted), worker ?? ""]),
+  };
 }
+
+/** In the characters that Kafka's own clients allow, no longer than they allow. */
+const instanceOf = (parts: string[]) => parts.join("_").replaceAll(/[^A-Za-z0-9._-]/g, "-").slice(-200);
 
 /** The port itself, or a free one where it is 0. Throws config_invalid when another program listens there. */
 export function freePort(hostname: string, port: number): number {
@@ -43,7 +54,12 @@ export function freePort(hostname: string, port: number): number {
 
 /** A name that other machines can resolve, where the doors listen on all addresses. */
 function addressOf(
-  { host, advertised, port, ownPort }: { host: string; advertised: string } & Omit<Ports, "address">,
+  { host, advertised, port, ownPort }: {
+    host: string;
+    advertised: string;
+    port: number;
+    ownPort: number | null;
+  },
 ): string {
   if (advertised !== "" && ownPort === null) return new URL(advertised).origin;
   if (advertised !== "") {

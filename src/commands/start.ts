@@ -32,8 +32,8 @@ export const startCommand: Command = {
 
 async function start(given: Given): Promise<number> {
   const config = configFromEnvironment();
-  const isWorker = given.text("worker") !== undefined;
-  if (config.WAYMARK_WORKERS === 1 || isWorker) return await serve(config, { isWorker, demo: null });
+  const worker = given.text("worker") ?? null;
+  if (config.WAYMARK_WORKERS === 1 || worker !== null) return await serve(config, { worker, demo: null });
   const [told, insisted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   watchSignals(told.resolve, insisted.resolve);
   const signals = createSignals(systemClock, config.WAYMARK_LOG_FORMAT);
@@ -48,29 +48,35 @@ export const demoCommand: Command = {
   run: (given) =>
     serve(
       configFromEnvironment(isGiven("WAYMARK_DATA_DIR") ? {} : { WAYMARK_DATA_DIR: "data/demo" }),
-      { isWorker: false, demo: given },
+      { worker: null, demo: given },
     ),
 };
 
 type Serving = {
-  /** One of several on this machine, which share the port. */
-  isWorker: boolean;
+  /** Which of several on this machine, which share the port; null for a process by itself. */
+  worker: string | null;
   demo: Given | null;
 };
 
-async function serve(config: Config, { isWorker, demo }: Serving): Promise<number> {
+async function serve(config: Config, { worker, demo }: Serving): Promise<number> {
   const signals = createSignals(systemClock, config.WAYMARK_LOG_FORMAT);
   const told = Promise.withResolvers<void>();
-  if (isWorker) watchSupervisor(told.resolve);
+  if (worker !== null) watchSupervisor(told.resolve);
   else watchSignals(told.resolve);
-  const ports = choosePorts(config, isWorker);
-  const { address } = ports;
-  const service = await startService({ config, clock: systemClock, signals, address });
+  const ports = choosePorts(config, worker);
+  const { address, instance } = ports;
+  const service = await startService({
+    config,
+    clock: systemClock,
+    signals,
+    address,
+    ...(instance !== undefined && { instance }),
+  });
   const doors = openDoors(appOf(service, config, signals), config, ports);
   const sending = new AbortController();
   const sent = demo === null ? Promise.resolve() : sendDemo(service, demo, sending.signal);
   const sendingFailed = sent.then(() => new Promise<never>(() => {}));
-  console.log(`Waymark is listening on ${isWorker ? address : doors.url}/`);
+  console.log(`Waymark is listening on ${worker !== null ? address : doors.url}/`);
   if (service.clickHouseUrl !== null) console.log(`ClickHouse is readable at ${service.clickHouseUrl}/`);
   if (demo !== null) console.log("Simulated cities are sending; the page shows them. Ctrl-C ends it.");
   const drain = async () => {

@@ -23,7 +23,10 @@ export const otherPartitionCount = ({ topic, partitions }: TopicSpec, existing: 
 export const belowStart = (tp: TopicPartition, offset: number, start: number) =>
   new WaymarkError(
     "log_trimmed",
-    `${partitionName(tp)} cannot be read from offset ${offset}: the log begins at ${start}`,
+    `${
+      partitionName(tp)
+    } cannot be read from offset ${offset}: the log begins at ${start}, and the records ` +
+      `in between are gone. Keep records longer than an outage (WAYMARK_RETENTION); what to do now is under log_trimmed`,
   );
 
 export const beyondEnd = (tp: TopicPartition, offset: number, end: number) =>
@@ -31,5 +34,6 @@ export const beyondEnd = (tp: TopicPartition, offset: number, end: number) =>
     "log_behind_snapshot",
     `${
       partitionName(tp)
-    } is to be read from offset ${offset}, but the log ends at ${end}: it was trimmed or replaced`,
+    } is to be read from offset ${offset}, but the log ends at ${end}: it was recreated or rolled back. ` +
+      `Bring the log back, or raise WAYMARK_LOG_EPOCH and WAYMARK_GENERATION together`,
   );

@@ -27,6 +27,8 @@ export type PartsOptions = {
   clock: Clock;
   /** Where the other processes of the group reach this one. */
   address?: string;
+  /** Names this process among them, the same after a restart. */
+  instance?: string;
   /** Told of what the log goes on trying for long. */
   onTrouble?(message: string): void;
 };
@@ -48,7 +50,7 @@ export async function openEmbeddedParts(options: PartsOptions): Promise<Parts<Sq
 
 /** The Kafka that the settings name. Throws config_invalid, log_unavailable. */
 export async function openConfiguredKafka(
-  { config, clock, address, onTrouble }: Omit<PartsOptions, "dataDir">,
+  { config, clock, address, instance, onTrouble }: Omit<PartsOptions, "dataDir">,
 ): Promise<Log> {
   return await openKafkaLog({
     brokers: config.KAFKA_BROKERS,
@@ -60,6 +62,7 @@ export async function openConfiguredKafka(
     }),
     timing: { sessionMs: config.WAYMARK_SESSION_MS },
     ...(address !== undefined && { address }),
+    ...(instance !== undefined && { instance }),
     ...(onTrouble !== undefined && { onTrouble }),
   });
 }

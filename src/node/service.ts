@@ -53,6 +53,8 @@ export type ServiceOptions = {
   signals: Signals;
   /** Where the other processes of the group reach this one; without, none asks it. */
   address?: string;
+  /** Names this process among the others of its groups, the same after a restart. */
+  instance?: string;
   /** What the process is called in its answers. Default: host and process id. */
   node?: string;
   /** A log and a store that are open already and may be shared; by default those of the settings. */
@@ -73,6 +75,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     dataDir: config.WAYMARK_DATA_DIR,
     clock,
     ...(address !== undefined && { address }),
+    ...(options.instance !== undefined && { instance: options.instance }),
     onTrouble: (message) => signals.say(message),
   });
   try {

@@ -149,7 +149,7 @@ function send(variables: Record<string, string>): Promise<string> {
       "--events",
       String(Math.ceil(perSecond * seconds)),
     ],
-    ...["--seed", String(seed), "--positions", "0.5", "--duplicates", "0.02", "--disorder", "0.05"],
+    ...["--seed", String(seed), "--positions", "0.9", "--duplicates", "0.02", "--disorder", "0.05"],
     ...["--late", "0.005", "--poison", "0.0005", "--without-city", "0.3", "--without-event-id", "0.3"],
   ], variables);
 }
@@ -164,7 +164,7 @@ async function torment(workers: Worker[], recoveries: ReturnType<typeof watchRec
       const worker = workers[kills++ % workers.length]!;
       if (worker === stopped || !worker.running()) return;
       worker.signal("SIGKILL");
-      recoveries.lost(worker);
+      recoveries.lost(worker, "killed");
       console.log(`  ${at} s: ${worker.name} killed`);
     }], [at + 1, () => {
       for (const worker of workers) if (!worker.running()) worker.start();
@@ -176,7 +176,7 @@ async function torment(workers: Worker[], recoveries: ReturnType<typeof watchRec
       stopped = workers.at(-1)!;
       if (!stopped.running()) stopped.start();
       stopped.signal("SIGSTOP");
-      recoveries.lost(stopped);
+      recoveries.lost(stopped, "stopped");
       console.log(`  ${at} s: ${stopped.name} stopped`);
     }], [at + stopFor, () => {
       stopped?.signal("SIGCONT");

@@ -8,11 +8,11 @@ import type { PartitionView } from "../../schemas/http.ts";
 import { systemClock } from "../../src/time.ts";
 import { ask, type Worker } from "./workers.ts";
 
-type Waiting = { name: string; pid: number; position: number; sinceMs: number };
+type Waiting = { name: string; pid: number; position: number; sinceMs: number; how: "killed" | "stopped" };
 
 export type Recoveries = {
-  /** To be called right after the process was killed or stopped. */
-  lost(worker: Worker): void;
+  /** To be called right after the process was killed, or stopped: then it may be itself that goes on. */
+  lost(worker: Worker, how: "killed" | "stopped"): void;
   /** Seconds from the loss to the recovery, one for each partition that was lost. */
   seconds: number[];
   /** What has not recovered. */
@@ -44,7 +44,6 @@ export function watchRecoveries(workers: readonly Worker[]): Recoveries {
     const name = `${view.topic}/${view.partition}`;
     if (view.owner === "") return;
     const lost = waiting.get(name);
-    const pid = pidOf(view);
     if (
       lost !== undefined && pid !== lost.pid && view.state === "running" && view.position >= lost.position
     ) {
@@ -56,11 +55,11 @@ export function watchRecoveries(workers: readonly Worker[]): Recoveries {
 
   return {
     seconds,
-    lost(worker) {
+    lost(worker, how) {
       const sinceMs = systemClock.monotonicMs();
       for (const [name, view] of held) {
         if (pidOf(view) !== worker.pid() || waiting.has(name)) continue;
-        waiting.set(name, { name, pid: worker.pid(), position: view.position, sinceMs });
+        waiting.set(name, { name, pid: worker.pid(), position: view.position, sinceMs, how });
       }
     },
     waiting: () => [...waiting.keys()],
@@ -69,6 +68,12 @@ export function watchRecoveries(workers: readonly Worker[]): Recoveries {
       await watching;
     },
   };
+}
+
+function goesOn(view: PartitionView, lost: Waiting): boolean {
+  return pidOf(view) !== lost.pid
+    ? view.position >= lost.position
+    : lost.how === "stopped" && view.position > lost.position;
 }
 
 /** `host:pid` */

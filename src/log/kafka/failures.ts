@@ -27,6 +27,7 @@ export const code = {
   unknownProducerId: 59,
   groupIdNotFound: 69,
   memberIdRequired: 79,
+  fencedInstanceId: 82,
 } as const;
 
 /** The coordinator has moved, or is not ready. */

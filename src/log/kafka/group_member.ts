@@ -35,6 +35,7 @@ export type GroupMemberOptions = Patience & {
   shared: Nodes;
   timing: KafkaTiming;
   address: string | null;
+  instanceId: string | null;
   logClockMs(): number;
   recordedTimes: boolean;
   onTrouble(message: string): void;
@@ -67,6 +68,7 @@ export async function joinGroup(options: GroupMemberOptions): Promise<GroupMembe
       nodes,
       clock,
       timing,
+      instanceId: options.instanceId,
       self: () => ({ topics, holds: holds(), isLeaving, address: options.address }),
       partitions: options.partitions,
       assigned: reconcile,
@@ -149,7 +151,7 @@ export async function joinGroup(options: GroupMemberOptions): Promise<GroupMembe
   }
 
   async function tellGroup(): Promise<void> {
-    const args = { groupId: group, memberId: loop.memberId() };
+    const args = { groupId: group, memberId: loop.memberId(), groupInstanceId: loop.instanceId() };
     if (args.memberId === "") return;
     const telling = shared.coordinatorOf(group).then((node) => shared.at(node, "LeaveGroup", args));
     // Not to be told costs the others the length of the session, nothing else.

@@ -53,6 +53,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const time = logClock(clock);
   const turn = eventLoopTurns();
   const members = new Set<GroupMember>();
+  const joinedTimes = new Map<string, number>();
   const topics = topicTable({
     nodes,
     replicationFactor: options.replicationFactor,
@@ -139,6 +140,14 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     return [];
   }
 
+  /** Of several members of one group in this process each has its own. */
+  function instanceOf(group: string): string | null {
+    if (options.instance === undefined) return null;
+    const nth = joinedTimes.get(group) ?? 0;
+    joinedTimes.set(group, nth + 1);
+    return `${options.instance}.${nth}`;
+  }
+
   async function join(join: JoinOptions): Promise<GroupMember> {
     for (const topic of join.topics) await attempt(`cannot join ${join.group}`, () => partitionsOf(topic));
     const member = await joinGroup({
@@ -148,6 +157,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
       shared: nodes,
       timing,
       address: options.address ?? null,
+      instanceId: instanceOf(join.group),
       onTrouble: options.onTrouble ?? (() => {}),
       logClockMs: time.nowMs,
       recordedTimes,

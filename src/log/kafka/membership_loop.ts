@@ -5,6 +5,10 @@
  *                               ▲────────────────────────────────────────────────────────┘
  *   unknown member ─► lost (everything) ─► a new member id ─► join
  *
+ * With an instance id there is no handshake: who joins under it takes the place, the assignment too, of the process
+ * that had it, without a rebalance and without waiting for that one's session to end. Two live processes with one
+ * instance id would take it from each other for ever; the one that finds itself fenced goes on without.
+ *
  * The heartbeat has a loop and a connection of its own, so a handler may work as long as it likes, and a fetch may be
  * held by the broker, without the member being taken for dead. A broker that cannot be reached is tried again for
  * ever: what is held stays held until the group says otherwise, since what a zombie does is harmless (DESIGN
@@ -28,7 +32,9 @@ import {
 } from "./rebalance.ts";
 
 export type MembershipLoop = {
+  /** Empty before an instance's first join. */
   memberId(): string;
+  instanceId(): string | null;
   generation(): number;
   /** Resolves when the member is in a generation that it may commit in. */
   joined(): Promise<void>;
@@ -44,6 +50,7 @@ export type MembershipLoopOptions = {
   nodes: Nodes;
   clock: Clock;
   timing: KafkaTiming;
+  instanceId: string | null;
   /** What the member says of itself when it joins, now. */
   self(): Omit<JoinedMember, "memberId">;
   /** All partitions of the topics. */
@@ -68,6 +75,7 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
   const { group, nodes, clock, timing } = options;
   const over = new AbortController();
   let memberId = "";
+  let instanceId = options.instanceId;
   let generation = -1;
   let isJoinDue = true;
   let rouse = () => {};
@@ -81,7 +89,12 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
   ): Promise<T> {
     const coordinator = await nodes.coordinatorOf(group);
     try {
-      const answer = await nodes.at<T>(coordinator, api, { groupId: group, memberId, ...args }, waitMs);
+      const answer = await nodes.at<T>(coordinator, api, {
+        groupId: group,
+        memberId,
+        groupInstanceId: instanceId,
+        ...args,
+      }, waitMs);
       if (isCoordinatorCode(answer.errorCode)) refuse(answer.errorCode);
       return answer;
     } catch (error) {
@@ -121,8 +134,9 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
     isJoinDue = false;
     unsettle();
     try {
-      if (memberId === "") memberId = await handshake();
+      if (memberId === "" && instanceId === null) memberId = await handshake();
       const round = await joinGroup(memberId);
+      if (round.errorCode === code.none) memberId = round.memberId;
       if (over.signal.aborted || !await isCurrent(round.errorCode)) return;
       const groupAssignment = round.leaderId === memberId ? await plan(round) : [];
       const args = { generationId: round.generationId, groupAssignment };
@@ -163,7 +177,12 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
     if (errorCode === code.none) return true;
     isJoinDue = true;
     if (errorCode === code.rebalanceInProgress || errorCode === code.illegalGeneration) return false;
-    if (errorCode !== code.unknownMemberId) refuse(errorCode);
+    if (errorCode === code.fencedInstanceId) {
+      options.onTrouble(
+        `group ${group}: another process has the instance ${instanceId}; going on without one`,
+      );
+      instanceId = null;
+    } else if (errorCode !== code.unknownMemberId) refuse(errorCode);
     memberId = "";
     generation = -1;
     unsettle();
@@ -182,10 +201,13 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
     settled.resolve();
   }
 
-  memberId = await handshake();
+  // Whoever may not be in the group is told so here; an instance's join may be held by the broker for a while.
+  if (instanceId === null) memberId = await handshake();
+  else await nodes.coordinatorOf(group);
   void run();
   return {
     memberId: () => memberId,
+    instanceId: () => instanceId,
     generation: () => generation,
     joined: () => settled.promise,
     joinAgain() {

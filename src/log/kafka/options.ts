@@ -29,6 +29,12 @@ export type KafkaLogOptions = {
   recordedTimes?: boolean;
   /** Published in the group's membership, for finding the owner of a partition. */
   address?: string;
+  /**
+   * Names this process among those of its groups, the same after a restart: it then takes its own place again at
+   * once, instead of after the session of the process that died (static membership, KIP-345). Two processes must not
+   * have the same one. Default: none.
+   */
+  instance?: string;
   timing?: Partial<KafkaTiming>;
   /** Told when a member goes on failing at what it tries again for ever: joining its group, or fetching. */
   onTrouble?: (message: string) => void;
