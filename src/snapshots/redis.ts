@@ -11,26 +11,18 @@
  *                                   :fresh            hash → round   …:rounds manifests stored so far
  *
  * Redis may be down, slow or wiped at any time: every call then fails with snapshot_store_unavailable within
- * `timeoutMs`, nothing is queued for later, and the connection comes back by itself.
+ * `timeoutMs`, nothing is queued for later, and the connection comes back by itself (redis_connection.ts).
  */
 import { Buffer } from "node:buffer";
-import { deadline } from "@std/async";
-import { createClient, RESP_TYPES } from "redis";
-import { messageOf, WaymarkError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { SnapshotKey, SnapshotStore, StoredManifest } from "./port.ts";
-import { refuseMissingSegment, storeClosed } from "./refusals.ts";
+import { openRedisConnection, type RedisConnectionOptions } from "./redis_connection.ts";
+import { refuseMissingSegment } from "./refusals.ts";
 
-export type RedisSnapshotsOptions = {
-  /** `redis://` or `rediss://` (TLS), with user and password of an ACL user where wanted. */
-  url: string;
+export type RedisSnapshotsOptions = RedisConnectionOptions & {
   /** Put before every key. Default `waymark:`. */
   prefix?: string;
-  /** How long one call may take. Default 10 s. */
-  timeoutMs?: number;
 };
-
-const reconnectMsMax = 2_000;
 
 const putSegmentScript = `
   if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SET', KEYS[1], ARGV[2]) end
@@ -86,41 +78,16 @@ const discardScript = `
 
 /** Connects in the background: a store that is not there yet answers snapshot_store_unavailable until it is. */
 export function openRedisSnapshots(
-  { url, prefix = "waymark:", timeoutMs = 10_000 }: RedisSnapshotsOptions,
+  { prefix = "waymark:", ...where }: RedisSnapshotsOptions,
 ): SnapshotStore {
-  const client = createClient({
-    url,
-    disableOfflineQueue: true,
-    socket: {
-      connectTimeout: timeoutMs,
-      socketTimeout: timeoutMs,
-      reconnectStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), reconnectMsMax),
-    },
-  });
-  client.on("error", () => {}); // Told to whoever calls, by the call that fails.
-  const connecting = client.connect().catch(() => {});
-  const binary = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-  let closed = false;
-
+  const { ask, close } = openRedisConnection(where);
   const at = (key: SnapshotKey, part: string) => `${prefix}{${key}}:${part}`;
   const scriptKeys = (key: SnapshotKey) =>
     ["manifests", "names", "fresh", "rounds", "held"].map((part) => at(key, part));
 
-  async function ask<T>(what: string, work: () => Promise<T>): Promise<T> {
-    if (closed) throw storeClosed();
-    try {
-      if (!client.isReady) await deadline(connecting, timeoutMs);
-      return await work();
-    } catch (error) {
-      throw new WaymarkError("snapshot_store_unavailable", `cannot ${what} in Redis: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-  }
-
   return {
     async putSegment(key, hash, bytes) {
-      await ask("put a segment", () =>
+      await ask("put a segment", ({ client }) =>
         client.eval(putSegmentScript, {
           keys: [at(key, `segment:${hash}`), at(key, "held"), at(key, "fresh"), at(key, "rounds")],
           arguments: [hash, asBuffer(bytes)] as string[],
@@ -128,7 +95,7 @@ export function openRedisSnapshots(
     },
     async putManifest(key, manifest) {
       const { offset, bytes, segments } = manifest;
-      const answer = await ask("put a manifest", () =>
+      const answer = await ask("put a manifest", ({ client }) =>
         client.eval(putManifestScript, {
           keys: scriptKeys(key),
           arguments: [
@@ -146,7 +113,8 @@ export function openRedisSnapshots(
     async manifests(key) {
       const [bytes, names] = await ask(
         "read the manifests",
-        () => Promise.all([binary.hGetAll(at(key, "manifests")), client.hGetAll(at(key, "names"))]),
+        ({ client, binary }) =>
+          Promise.all([binary.hGetAll(at(key, "manifests")), client.hGetAll(at(key, "names"))]),
       );
       return Object.entries(bytes)
         .flatMap(([offset, manifest]): StoredManifest[] =>
@@ -159,24 +127,20 @@ export function openRedisSnapshots(
         .sort((a, b) => b.offset - a.offset);
     },
     async segment(key, hash) {
-      const bytes = await ask("read a segment", () => binary.get(at(key, `segment:${hash}`)));
+      const bytes = await ask("read a segment", ({ binary }) => binary.get(at(key, `segment:${hash}`)));
       return bytes === null ? null : new Uint8Array(bytes as unknown as Buffer);
     },
     async discard(key, offset) {
       await ask(
         "discard a manifest",
-        () =>
+        ({ client }) =>
           client.eval(discardScript, {
             keys: scriptKeys(key),
             arguments: [at(key, "segment:"), String(offset)],
           }),
       );
     },
-    async close() {
-      if (closed) return;
-      closed = true;
-      client.destroy();
-    },
+    close,
   };
 }
 

@@ -44,9 +44,7 @@ export function watchRecoveries(workers: readonly Worker[]): Recoveries {
     const name = `${view.topic}/${view.partition}`;
     if (view.owner === "") return;
     const lost = waiting.get(name);
-    if (
-      lost !== undefined && pid !== lost.pid && view.state === "running" && view.position >= lost.position
-    ) {
+    if (lost !== undefined && view.state === "running" && goesOn(view, lost)) {
       seconds.push((systemClock.monotonicMs() - lost.sinceMs) / 1_000);
       waiting.delete(name);
     }

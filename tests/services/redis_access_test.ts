@@ -8,9 +8,11 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
+import { readConfig } from "../../src/config.ts";
 import { contentHash, fingerprint, utf8 } from "../../src/ids.ts";
 import { memoryLog } from "../../src/log/memory.ts";
 import type { Log } from "../../src/log/port.ts";
+import { openConfiguredRedis } from "../../src/node/redis_store.ts";
 import { acquire } from "../../src/runtime/acquire.ts";
 import { encodeManifest, snapshotFormat } from "../../src/runtime/manifest.ts";
 import { packEntries } from "../../src/runtime/segments.ts";
@@ -79,8 +81,20 @@ describe("Redis over TLS", () => {
   const pem = async (of: Certificate) => ({ authorities: await readFile(of.authority, "utf8") });
   const tls = () => ({ url: `rediss://127.0.0.1:${redis.tlsPort}` });
 
-  it("is spoken to where the authority is the one that is trusted", async () => {
-    await useWholly(open({ ...tls(), ...await pem(certificate) }), `${key}-tls`);
+  const configured = (REDIS_TLS_CA: string) =>
+    openConfiguredRedis(readConfig({ REDIS_URL: tls().url, REDIS_TLS_CA }));
+
+  it("is spoken to where the settings name the authority", async () => {
+    const store = await configured(certificate.authority);
+    opened.push(store);
+    await useWholly(store, `${key}-tls`);
+  });
+
+  it("is not begun where the file of authorities is not there", async () => {
+    await assert.rejects(configured(join(folder, "nowhere.pem")), (error: Error & { code: string }) => {
+      assert.match(error.message, /REDIS_TLS_CA is ".*nowhere\.pem", which cannot be read/);
+      return error.code === "config_invalid";
+    });
   });
 
   it("is refused with another authority, and with the system's, naming the setting", async () => {

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
+import { createClient } from "redis";
 import { type Services, startServices, stopServices } from "../../src/commands/services.ts";
 import { fromUtf8 } from "../../src/ids.ts";
 import { eventually } from "../conformance/eventually.ts";
@@ -96,6 +97,24 @@ describe("row 10: a start", () => {
     await refuses("log_trimmed", /at offset 10 but the log begins at 14: 4 records are gone\. Restore/);
   });
 
+  it("over a log that was trimmed begins cold once the partition's snapshots are removed", async () => {
+    await folded();
+    await at.send(0, 5);
+    await trim(rideEvents(), [14, 0]);
+    const { WAYMARK_REDIS_PREFIX: prefix, WAYMARK_GROUP: group } = at.variables;
+    const key = `${prefix}{${group}-rides-g1/${rideEvents()}/0}`;
+    const redis = createClient({ url: services.variables.REDIS_URL });
+    await redis.connect();
+    assert.equal(await redis.del([`${key}:manifests`, `${key}:names`]), 2);
+    redis.destroy();
+    await at.begin();
+    const { partitions } = await (await fetch(`${at.url}/v1/ledger`)).json();
+    const since = (partitions as { topic: string; partition: number; since_offset: number }[])
+      .filter((line) => line.topic === rideEvents()).map((line) => [line.partition, line.since_offset]);
+    assert.deepEqual(since, [[0, 14], [1, 0]]);
+    await at.drain();
+  });
+
   it("over a topic that was made anew and is shorter is refused: log_behind_snapshot", async () => {
     await folded();
     await recreate([1, 1]);
@@ -108,6 +127,7 @@ describe("row 10: a start", () => {
     await refuses("log_replaced", /offset 9 is not the one that was folded: .*raise WAYMARK_LOG_EPOCH and/);
   });
 
+  // A partition with nothing to refuse by would have published before its neighbour had refused.
   it("is refused as a whole, whatever partitions of the new topic had no snapshot", async () => {
     at = await installation({ folder, variables: { ...services.variables } });
     await at.begin();
@@ -184,7 +204,11 @@ describe("row 10: a process that runs", () => {
     await at.send(0, 1, "beyond");
     await trim(rideEvents(), [10 + 2 + 1_000]);
     at.signal("SIGCONT");
-    saysSo(await at.ended(), "log_trimmed", /cannot be read from offset \d+: the log begins at 1012/);
+    saysSo(
+      await at.ended(),
+      "log_trimmed",
+      /cannot be read from offset \d+: the log begins at 1012, .*under log_trimmed/,
+    );
     const naming = { prefix: at.variables.WAYMARK_TOPIC_PREFIX!, generation: 1 };
     for (const topic of ["city-partials", "ride-facts", "late-events", "dead-letters"] as const) {
       const values = (await publishedOn(at.log, topic, naming)).map(({ value }) => fromUtf8(value));
@@ -192,6 +216,23 @@ describe("row 10: a process that runs", () => {
     }
     // Nor does it begin again by itself.
     await refuses("log_trimmed", /records are gone/);
+  });
+
+  it("ends where its topic was made anew under it and is shorter: log_behind_snapshot", async () => {
+    at = await installation({ folder, variables: { ...services.variables, WAYMARK_SESSION_MS: "60000" } });
+    await at.begin();
+    for (const partition of [0, 1]) await at.send(partition, 5);
+    await at.settled();
+    at.signal("SIGSTOP");
+    await recreate([1, 1]);
+    const before = await at.published();
+    at.signal("SIGCONT");
+    saysSo(
+      await at.ended(),
+      "log_behind_snapshot",
+      /from offset 10, but the log ends at 2: .*raise WAYMARK_LOG_EPOCH/,
+    );
+    assert.deepEqual(await at.published(), before);
   });
 
   it("ends when its topic has got more partitions and the group shares them out: partition_count_changed", async () => {

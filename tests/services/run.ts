@@ -34,6 +34,9 @@ const suites = {
       .map((name) => `kafka_${name}_test.ts`),
   ],
   strangers: ["strangers_test.ts"],
+  // These start services of their own.
+  redis_faults: ["redis_access_test.ts", "redis_faults_test.ts"],
+  refusals: ["refusals_kafka_test.ts"],
 };
 type Service = keyof typeof suites;
 
