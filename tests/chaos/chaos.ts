@@ -3,7 +3,7 @@
  * SIGKILL in rotation, one is stopped beyond its session and continued (a zombie), and Redis is wiped. Afterwards
  * everything that was published must equal the batch recount of what is in Kafka.
  *
- *   deno run -A tests/chaos/chaos.ts [--seconds 180] [--rate 20000/s] [--processes 3] [--kill-every 10]
+ *   npm run chaos -- [--seconds 180] [--rate 20000/s] [--processes 3] [--kill-every 10]
  *                                    [--stop 45] [--brokers 1] [--seed 1] [--keep]
  *
  * Starts its own Kafka and Redis and ends them. Last line: `N passed, N failed`.
