@@ -243,9 +243,14 @@ function handlesOf(running: Running): Handles {
       const views = own.partitions();
       const restoring = views.filter((p) => p.state === "restoring").length;
       const stopped = views.filter((p) => p.state === "stopped");
+      const hosts = [...pipeline.rides, ...pipeline.locations, ...pipeline.cities];
+      const waiting = new Set(
+        hosts.flatMap((host) => [...host.restoring.values()]).filter((why) => why !== null),
+      );
       const causes = [
         ...(state.draining ? ["draining"] : []),
         ...(restoring > 0 ? [`${restoring} partitions are being restored`] : []),
+        ...[...waiting].map((why) => `waiting, and trying again: ${why}`),
         ...stopped.map((p) => `${p.topic}/${p.partition} stopped: ${p.error?.code}: ${p.error?.message}`),
       ];
       return { started: restoring === 0, ready: causes.length === 0, draining: state.draining, causes };

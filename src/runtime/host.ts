@@ -46,8 +46,8 @@ export type StoppedPartition = { tp: TopicPartition; code: string; message: stri
 export type Host<F extends Fold = Fold> = {
   readonly actors: ReadonlyMap<number, PartitionActor<F>>;
   readonly stopped: ReadonlyMap<number, StoppedPartition>;
-  /** Assigned, and not restored yet. */
-  readonly restoring: ReadonlySet<number>;
+  /** Assigned, and not restored yet: with what the last try failed, or null. */
+  readonly restoring: ReadonlyMap<number, string | null>;
   /**
    * Whether a partition has yet to fold what was in the log when it was first read here: until then it may not know
    * what its last owner knew.
@@ -72,7 +72,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   /** The assignment that holds a partition: one that was lost while it was restored must not come back. */
   const claims = new Map<number, symbol>();
   const stopped = new Map<number, StoppedPartition>();
-  const restoring = new Set<number>();
+  const restoring = new Map<number, string | null>();
   /** The log end of the first fetch, for partitions that have not been there; null before that fetch. */
   const firstEnd = new Map<number, number | null>();
   /** Since when a partition has been found empty, look after look, and when it was looked at last. */
@@ -80,6 +80,10 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   const snapshotDueMs = new Map<number, number>();
   const paused = new Set<number>();
   const end = new AbortController();
+  const ended = new Promise<never>((_, reject) =>
+    end.signal.addEventListener("abort", () => reject(end.signal.reason), { once: true })
+  );
+  ended.catch(() => {});
   const nameOf = (tp: TopicPartition) => `${tp.topic}/${tp.partition}`;
 
   const handlers: GroupHandlers = {
@@ -87,8 +91,8 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       const key = `${group}/${nameOf(tp)}`;
       const claim = Symbol(nameOf(tp));
       claims.set(tp.partition, claim);
-      restoring.add(tp.partition);
-      const { restored, restartOffsets } = await whenAvailable(async () => {
+      restoring.set(tp.partition, null);
+      const { restored, restartOffsets } = await whenAvailable(tp, async () => {
         const snapshot = await acquire({ log, store, key, tp, identity });
         const restartOffsets = (await store.manifests(key)).map((manifest) => manifest.offset);
         return { restored: await restore(stage, tp, snapshot, { log, group }), restartOffsets };
@@ -152,6 +156,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     lost: (tp) => release(tp),
     failed(tp, error) {
       release(tp);
+      if (error === end.signal.reason) return;
       const code = error instanceof WaymarkError ? error.code : "invariant_broken";
       stopped.set(tp.partition, { tp, code, message: messageOf(error) });
       metrics.partitionsStopped.inc({ code: code in errorCodes ? code : "invariant_broken" });
@@ -232,14 +237,17 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     }
   }
 
-  /** A store or log that is away for a while keeps a partition waiting, not from ever starting. */
-  async function whenAvailable<T>(work: () => Promise<T>): Promise<T> {
+  /** A store or log that is away for a while keeps a partition waiting, while it is ours, not from ever starting. */
+  async function whenAvailable<T>({ partition }: TopicPartition, work: () => Promise<T>): Promise<T> {
+    const claim = claims.get(partition);
     for (let retryMs = 100;; retryMs = Math.min(2 * retryMs, retryMsMax)) {
       try {
-        return await work();
+        // A store that says nothing must not hold up a drain for as long as a call may take.
+        return await Promise.race([work(), ended]);
       } catch (error) {
-        const again = error instanceof WaymarkError && error.kind === "retryable" && !end.signal.aborted;
-        if (!again) throw error;
+        const again = error instanceof WaymarkError && error.kind === "retryable";
+        if (!again || claims.get(partition) !== claim) throw error;
+        restoring.set(partition, messageOf(error));
         metrics.acquireRetries.inc({ stage: stage.name });
         await clock.sleep(retryMs, end.signal);
       }

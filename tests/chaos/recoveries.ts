@@ -8,13 +8,18 @@ import type { PartitionView } from "../../schemas/http.ts";
 import { systemClock } from "../../src/time.ts";
 import { ask, type Worker } from "./workers.ts";
 
-type Waiting = { name: string; pid: number; position: number; sinceMs: number; how: "killed" | "stopped" };
+/** How a partition was lost: its process killed, stopped, killed when Redis had just lost its snapshot, or drained. */
+export type Loss = "killed" | "stopped" | "wiped" | "drained";
+
+export type Recovery = { name: string; how: Loss; seconds: number };
+
+type Waiting = { name: string; pid: number; position: number; sinceMs: number; how: Loss };
 
 export type Recoveries = {
   /** To be called right after the process was killed, or stopped: then it may be itself that goes on. */
-  lost(worker: Worker, how: "killed" | "stopped"): void;
-  /** Seconds from the loss to the recovery, one for each partition that was lost. */
-  seconds: number[];
+  lost(worker: Worker, how: Loss): void;
+  /** From the loss to the recovery, one for each partition that was lost. */
+  all: Recovery[];
   /** What has not recovered. */
   waiting(): string[];
   stop(): Promise<void>;
@@ -26,7 +31,7 @@ export function watchRecoveries(workers: readonly Worker[]): Recoveries {
   const over = new AbortController();
   const held = new Map<string, PartitionView>();
   const waiting = new Map<string, Waiting>();
-  const seconds: number[] = [];
+  const all: Recovery[] = [];
   const watching = watch();
 
   async function watch(): Promise<void> {
@@ -45,14 +50,14 @@ export function watchRecoveries(workers: readonly Worker[]): Recoveries {
     if (view.owner === "") return;
     const lost = waiting.get(name);
     if (lost !== undefined && view.state === "running" && goesOn(view, lost)) {
-      seconds.push((systemClock.monotonicMs() - lost.sinceMs) / 1_000);
+      all.push({ name, how: lost.how, seconds: (systemClock.monotonicMs() - lost.sinceMs) / 1_000 });
       waiting.delete(name);
     }
     held.set(name, view);
   }
 
   return {
-    seconds,
+    all,
     lost(worker, how) {
       const sinceMs = systemClock.monotonicMs();
       for (const [name, view] of held) {

@@ -4,7 +4,6 @@
  */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
 import kafkajs, { type Admin } from "kafkajs";
 import { readConfig } from "../../src/config.ts";
 import { utf8 } from "../../src/ids.ts";
@@ -137,15 +136,10 @@ export async function installation(
     });
   }
 
-  /** Not by its handle, which then calls every ending one by that signal. */
-  function signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void {
-    if (worker.running()) process.kill(worker.pid(), name);
-  }
-
   return {
     variables,
     url: worker.url,
-    signal,
+    signal: worker.signal,
     log,
     admin,
     topic,
@@ -183,7 +177,7 @@ export async function installation(
       });
     },
     async drain() {
-      signal("SIGTERM");
+      worker.signal("SIGTERM");
       const { code, output } = await ended();
       if (code !== "0") throw new Error(`drained with ${code}: ${output}`);
     },
@@ -210,8 +204,8 @@ export async function installation(
       return Object.fromEntries(await Promise.all(counts));
     },
     async close() {
-      signal("SIGCONT");
-      signal("SIGKILL");
+      worker.signal("SIGCONT");
+      worker.signal("SIGKILL");
       await until("the process is gone", async () => !worker.running(), aMinute);
       await admin.disconnect();
       await sender.close();
