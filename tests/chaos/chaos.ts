@@ -169,7 +169,7 @@ function send(variables: Record<string, string>): Promise<string> {
       "--rate",
       values.rate,
       "--events",
-      String(Math.ceil(perSecond * seconds)),
+      String(Math.ceil(perSecond * (seconds + rollingSeconds))),
     ],
     ...["--seed", String(seed), "--positions", "0.9", "--duplicates", "0.02", "--disorder", "0.05"],
     ...["--late", "0.005", "--poison", "0.0005", "--without-city", "0.3", "--without-event-id", "0.3"],
