@@ -217,7 +217,8 @@ export const settings = {
   }),
   WAYMARK_CLICKHOUSE: setting({
     fallback: "on" as "on" | "off",
-    help: "off runs without ClickHouse: windows older than memory cannot be queried.",
+    help:
+      "off runs without ClickHouse, also where CLICKHOUSE_URL is set: windows older than memory cannot be queried.",
     ...oneOf("on", "off"),
   }),
   WAYMARK_CLICKHOUSE_PORT: setting({

@@ -137,11 +137,15 @@ function watchSignals(drain: () => void, insist: () => void = () => Deno.exit(13
   for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, onSignal);
 }
 
-/** Ctrl-C reaches every process of a terminal: a worker waits for what its supervisor makes of it. */
+/**
+ * Ctrl-C reaches every process of a terminal: a worker waits for what its supervisor makes of it. When the supervisor
+ * is gone, which closes the worker's input, it drains: nobody would begin it again, or end it.
+ */
 function watchSupervisor(drain: () => void): void {
   let count = 0;
   Deno.addSignalListener("SIGINT", () => {});
   Deno.addSignalListener("SIGTERM", () => ++count === 1 ? drain() : Deno.exit(130));
+  void Deno.stdin.readable.pipeTo(new WritableStream()).catch(() => {}).finally(drain);
 }
 
 /** How far back an empty installation is given rides, so that there are some in every state at once. */

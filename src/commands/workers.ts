@@ -82,7 +82,8 @@ function begin(
       // The embedded ClickHouse takes all partitions: one on a machine is enough.
       ...(!ownsClickHouse && { WAYMARK_CLICKHOUSE: "off", WAYMARK_CLICKHOUSE_PORT: "" }),
     },
-    stdin: "null",
+    // Open as long as the supervisor lives: a worker that finds it closed drains by itself.
+    stdin: "piped",
   }).spawn();
 }
 

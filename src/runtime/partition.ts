@@ -66,7 +66,6 @@ export class PartitionActor<F extends Fold = Fold> {
   #storing: Promise<unknown> = Promise.resolve();
   #flushedAtMs: number;
   #declaredAtMs = -Infinity;
-  /** How old the last folded record was by the wall clock when it was folded, and when that was. */
   /** The record that moved the watermark last, and how old it was then by which clock. */
   #movedAt: { recordMs: number; ageMs: number; atMs: number };
 
