@@ -60,26 +60,38 @@ const snapshotsBackSeconds = 45;
 /** For the restarts one after the other that follow the kills. */
 const rollingSeconds = 20;
 
+const lostBy: Record<Loss, string> = {
+  killed: "of killed processes",
+  stopped: "of the stopped process",
+  wiped: "of processes killed when Redis had no snapshots, which replay their whole log",
+  drained: "of drained processes",
+};
+
 /** Event time of the newest record, once everything was sent. */
 let newestMs: number | undefined;
+
 const folder = await mkdtemp(join(tmpdir(), "waymark-chaos-"));
-console.log(
-  `seed ${seed}: ${processes} processes, ${values.rate} for ${seconds} s, SIGKILL every ${killEvery} s, ` +
-    `SIGSTOP for ${stopFor} s, one FLUSHALL; logs in ${folder}`,
-);
 const services = await startServices({ folder: join(folder, "services"), brokers });
-let failed = 1;
-try {
-  await chaos();
-  failed = rows.filter((row) => !row.ok).length;
-} catch (error) {
-  console.error(error);
-} finally {
-  await stopServices(services.folder);
-  if (failed === 0 && !values.keep) await rm(folder, { recursive: true, force: true });
+Deno.exit(await run());
+
+async function run(): Promise<number> {
+  let failed = 1;
+  console.log(
+    `seed ${seed}: ${processes} processes, ${values.rate} for ${seconds} s, SIGKILL every ${killEvery} s, ` +
+      `SIGSTOP for ${stopFor} s, one FLUSHALL; logs in ${folder}`,
+  );
+  try {
+    await chaos();
+    failed = rows.filter((row) => !row.ok).length;
+  } catch (error) {
+    console.error(error);
+  } finally {
+    await stopServices(services.folder);
+    if (failed === 0 && !values.keep) await rm(folder, { recursive: true, force: true });
+  }
+  console.log(`${rows.filter((row) => row.ok).length} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
 }
-console.log(`${rows.filter((row) => row.ok).length} passed, ${failed} failed`);
-Deno.exit(failed === 0 ? 0 : 1);
 
 async function chaos(): Promise<void> {
   const variables = { ...services.variables, WAYMARK_CLICKHOUSE: "off" };
@@ -144,13 +156,6 @@ async function chaos(): Promise<void> {
     await log.close();
   }
 }
-
-const lostBy: Record<Loss, string> = {
-  killed: "of killed processes",
-  stopped: "of the stopped process",
-  wiped: "of processes killed when Redis had no snapshots, which replay their whole log",
-  drained: "of drained processes",
-};
 
 function recoveredText(how: Loss, all: readonly Recovery[]): string {
   const seconds = all.filter((r) => r.how === how).map((r) => r.seconds);
