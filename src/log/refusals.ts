@@ -3,6 +3,9 @@ import { WaymarkError } from "../errors.ts";
 import { partitionName } from "./assignment.ts";
 import type { TopicPartition, TopicSpec } from "./port.ts";
 
+/** What to do about a log that is not the one that was read before. */
+export const bringBack = "Bring the log back, or raise WAYMARK_LOG_EPOCH and WAYMARK_GENERATION together";
+
 export const logClosed = () => new WaymarkError("log_unavailable", "the log is closed");
 
 export const topicMissing = (topic: string) =>
@@ -35,5 +38,12 @@ export const beyondEnd = (tp: TopicPartition, offset: number, end: number) =>
     `${
       partitionName(tp)
     } is to be read from offset ${offset}, but the log ends at ${end}: it was recreated or rolled back. ` +
-      `Bring the log back, or raise WAYMARK_LOG_EPOCH and WAYMARK_GENERATION together`,
+      bringBack,
+  );
+
+export const logReplaced = (tp: TopicPartition, offset: number, done: "read" | "folded") =>
+  new WaymarkError(
+    "log_replaced",
+    `the record at ${partitionName(tp)} offset ${offset} is not the one that was ${done}: ` +
+      `the topic was recreated under its name. ${bringBack}`,
   );

@@ -12,6 +12,7 @@
 import { WaymarkError } from "../errors.ts";
 import { contentHash, fingerprint } from "../ids.ts";
 import type { Log, LogBounds, TopicPartition } from "../log/port.ts";
+import { bringBack, logReplaced } from "../log/refusals.ts";
 import type { SnapshotKey, SnapshotStore } from "../snapshots/port.ts";
 import { metrics } from "../telemetry/metrics.ts";
 import { decodeManifest, type Manifest } from "./manifest.ts";
@@ -114,7 +115,7 @@ function refuseBehind(manifest: Manifest, { end }: LogBounds, tp: TopicPartition
     `the snapshot of ${
       nameOf(tp)
     } is at offset ${manifest.next_offset} but the log ends at ${end}: it was recreated or rolled back. ` +
-      `Bring the log back, or raise WAYMARK_LOG_EPOCH and WAYMARK_GENERATION together`,
+      bringBack,
   );
 }
 
@@ -140,13 +141,7 @@ async function refuseReplaced(
   if (
     record !== undefined && record.offset === last.offset && fingerprint(record.value) !== last.fingerprint
   ) {
-    throw new WaymarkError(
-      "log_replaced",
-      `the record at ${
-        nameOf(tp)
-      } offset ${last.offset} is not the one that was folded: the topic was recreated under its name. ` +
-        `Bring the log back, or raise WAYMARK_LOG_EPOCH and WAYMARK_GENERATION together`,
-    );
+    throw logReplaced(tp, last.offset, "folded");
   }
 }
 

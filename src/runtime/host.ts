@@ -64,6 +64,14 @@ export type Host<F extends Fold = Fold> = {
 export const groupName = (group: string, stage: string, generation: number) =>
   `${group}-${stage}-g${generation}`;
 
+/** Also where no partition has a snapshot that says how many there were. */
+const partitionBeyond = ({ topic, partition }: TopicPartition, partitions: number) =>
+  new WaymarkError(
+    "partition_count_changed",
+    `cannot fold ${topic}/${partition}: ${topic} had ${partitions} partitions when this process started; keys have ` +
+      `moved. Start a new WAYMARK_GENERATION on a new topic`,
+  );
+
 export async function startHost<F extends Fold>(options: HostOptions<F>): Promise<Host<F>> {
   const { stage, log, store, clock, identity, alignment } = options;
   const topic = topicName(stage.source as TopicName, options.naming);
@@ -88,6 +96,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
 
   const handlers: GroupHandlers = {
     async assigned(tp) {
+      if (tp.partition >= options.partitions) throw partitionBeyond(tp, options.partitions);
       const key = `${group}/${nameOf(tp)}`;
       const claim = Symbol(nameOf(tp));
       claims.set(tp.partition, claim);

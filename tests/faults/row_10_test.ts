@@ -4,15 +4,16 @@ import { describe, it } from "node:test";
 import { WaymarkError } from "../../src/errors.ts";
 import { utf8 } from "../../src/ids.ts";
 import { memoryLog } from "../../src/log/memory.ts";
-import type { Log } from "../../src/log/port.ts";
+import type { Log, TopicPartition } from "../../src/log/port.ts";
 import { topicSpecs } from "../../src/log/topics.ts";
 import { stageContext } from "../../src/node/context.ts";
 import { startPipeline } from "../../src/node/pipeline.ts";
 import { acquire } from "../../src/runtime/acquire.ts";
 import { groupName } from "../../src/runtime/host.ts";
+import { memorySnapshots } from "../../src/snapshots/memory.ts";
 import { dayMs, isoTime, minuteMs, secondMs } from "../../src/time.ts";
 import { quick } from "../pipeline/quick.ts";
-import { type Live, live } from "./live.ts";
+import { leapClock, type Live, live, startMs } from "./live.ts";
 
 const partition = 5;
 const key = `${groupName(quick.WAYMARK_GROUP, "rides", 1)}/ride-events/${partition}`;
@@ -139,6 +140,34 @@ describe("row 10: a start over a log that does not fit the snapshot", () => {
       }),
       { code: "partition_count_changed", exitCode: 3 },
     );
+  });
+
+  it("refuses partitions that were added after its start, without any snapshot: partition_count_changed", async () => {
+    const clock = leapClock(startMs);
+    const log = memoryLog({ clock });
+    const specs = topicSpecs({ prefix: "", generation: 1 }, 2 ** 30);
+    await log.ensureTopics(specs.map((s) => s.topic === "ride-events" ? { ...s, partitions: 14 } : s));
+    const value = utf8(JSON.stringify(request("ride-0", clock.nowMs())));
+    await log.append([{ topic: "ride-events", partition: 13, key: null, value }]);
+    const stopped: { tp: TopicPartition; error: unknown }[] = [];
+    const pipeline = await startPipeline({
+      ...{ config: quick, store: memorySnapshots(), clock, input: { kind: "live" } },
+      // As it was when the topics were verified.
+      log: { ...log, ensureTopics: () => Promise.resolve() },
+      onStopped: (tp, error) => void stopped.push({ tp, error }),
+    });
+    const { actors } = pipeline.rides[0]!;
+    for (let n = 0; n < 20 && actors.size < 12; n++) await clock.leap(20);
+    assert.deepEqual([...actors.keys()].sort((a, b) => a - b), Array.from({ length: 12 }, (_, p) => p));
+    assert.deepEqual(
+      stopped.map(({ tp, error }) => {
+        const { code, exitCode } = error as WaymarkError;
+        return [tp.topic, tp.partition, code, exitCode];
+      }),
+      [12, 13].map((partition) => ["ride-events", partition, "partition_count_changed", 3]),
+    );
+    assert.equal((await log.bounds("ride-facts")).reduce((sum, { end }) => sum + end, 0), 0);
+    pipeline.abandon();
   });
 
   it("refuses other settings that change numbers, by the newest partials: fold_version_differs", async () => {

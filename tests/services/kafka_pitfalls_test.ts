@@ -6,6 +6,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import kafkajs from "kafkajs";
+import type { WaymarkError } from "../../src/errors.ts";
+import { vouchedMsMax } from "../../src/log/kafka/continuity.ts";
 import { type KafkaTiming, openKafkaLog } from "../../src/log/kafka/log.ts";
 import type { Log, TopicPartition } from "../../src/log/port.ts";
 import { hourMs, minuteMs, systemClock } from "../../src/time.ts";
@@ -158,6 +160,46 @@ describe("a topic that is deleted", () => {
     await appendEverywhere(5);
     await eventually("the other topic is read", () => read.get(topic) === 20);
     assert.equal(read.get(doomed), 10);
+    await member.leave();
+  });
+
+  it("and made anew with more records while its reader waits is refused: log_replaced", async () => {
+    const doomed = `${topic}-doomed`;
+    const spec = { topic: doomed, partitions: 1, retentionMs: minuteMs };
+    await log.ensureTopics([spec]);
+    await log.append(numbered(doomed, { count: 10 }));
+    const { recorder, member } = await join(log, {}, [doomed]);
+    await eventually("all is read", () => delivered(recorder) === 10);
+    // Nothing is fetched from here on, so that no fetch can fail.
+    member.pause({ topic: doomed, partition: 0 });
+    const pausedAtMs = systemClock.monotonicMs();
+    await deleteTopic(doomed);
+    await log.ensureTopics([spec]);
+    await log.append(numbered(doomed, { count: 30, from: 100 }));
+    await eventually("a while went by", () => systemClock.monotonicMs() - pausedAtMs > 1.5 * vouchedMsMax);
+    member.resume({ topic: doomed, partition: 0 });
+    await eventually("its reader has stopped", () => recorder.errors.length === 1);
+    const { code, message } = recorder.errors[0] as WaymarkError;
+    assert.equal(code, "log_replaced");
+    assert.match(message, /\/0 offset 9 is not the one that was read: .*raise WAYMARK_LOG_EPOCH/);
+    assert.equal(delivered(recorder), 10);
+    await member.leave();
+  });
+
+  it("is not what a long pause is: what follows is read once", async () => {
+    await appendEverywhere(5);
+    const { recorder, member } = await join(log);
+    await eventually("all is read", () => delivered(recorder) === 20);
+    for (const partition of [0, 1, 2, 3]) member.pause({ topic, partition });
+    const pausedAtMs = systemClock.monotonicMs();
+    await appendEverywhere(3, 5);
+    await eventually("a while went by", () => systemClock.monotonicMs() - pausedAtMs > 1.5 * vouchedMsMax);
+    for (const partition of [0, 1, 2, 3]) member.resume({ topic, partition });
+    await eventually("the rest is read", () => delivered(recorder) === 32);
+    for (const partition of [0, 1, 2, 3]) {
+      assert.deepEqual(recorder.offsets.get(partition), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+    assert.deepEqual([...recorder.errors, ...recorder.breaches], []);
     await member.leave();
   });
 });

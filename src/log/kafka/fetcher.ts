@@ -14,7 +14,7 @@ import { code, isWorthTelling, pauseMs } from "./failures.ts";
 import { type Fetched, fetchFrom, type Wanted } from "./fetch.ts";
 import { kafkaError } from "./library.ts";
 import type { Nodes } from "./nodes.ts";
-import type { KafkaReader } from "./partition_reader.ts";
+import type { KafkaReader, Sent } from "./partition_reader.ts";
 
 export type Fetcher = {
   /** Looks at what is wanted, now. */
@@ -37,6 +37,8 @@ const busyWaitMs = 10;
 /** Of one answer, compressed: a broker goes beyond it only to hand out one whole record batch. */
 const bytesMax = 1024 * 1024;
 const partitionBytesMax = 256 * 1024;
+
+type Asked = { reader: KafkaReader; offset: number };
 
 export function startFetcher(options: FetcherOptions): Fetcher {
   const { nodes, clock, logClockMs, fetchWaitMs, recordedTimes, readers } = options;
@@ -73,6 +75,9 @@ export function startFetcher(options: FetcherOptions): Fetcher {
   function defer(led: KafkaReader[], why: string): void {
     if (isWorthTelling(failures)) options.onTrouble(`fetching ${led.map((r) => nameOf(r.tp))}: ${why}`);
     const ms = pauseMs(failures++);
+    const topics = new Set(led.map((reader) => reader.tp.topic));
+    // Of a topic that is made anew one partition may be answered as ever in the moment that another one is not there.
+    for (const reader of readers()) if (topics.has(reader.tp.topic)) reader.doubt();
     for (const reader of led) {
       nodes.forgetLeaders(reader.tp.topic);
       notBeforeMs.set(reader, clock.monotonicMs() + ms);
@@ -85,43 +90,46 @@ export function startFetcher(options: FetcherOptions): Fetcher {
     const [wanted, asking] = ask(led);
     try {
       const waitMs = [...readers()].some((reader) => reader.isBusy()) ? busyWaitMs : fetchWaitMs;
-      const sentAtMs = logClockMs();
+      const [atMs, monotonicMs] = [logClockMs(), clock.monotonicMs()];
       const fetched = await nodes.using(
         leader,
         (broker) => fetchFrom(broker, wanted, { waitMs, bytesMax, partitionBytesMax, recordedTimes }),
         waitMs,
       );
       if (over.signal.aborted) return;
-      for (const answer of fetched) give(asking.get(nameOf(answer)), answer, sentAtMs);
+      for (const answer of fetched) {
+        const { reader, offset } = asking.get(nameOf(answer))!;
+        give(reader, answer, { offset, atMs, monotonicMs });
+      }
       failures = 0;
     } catch (error) {
       defer(led, messageOf(error));
     } finally {
       underWay.delete(leader);
-      for (const reader of asking.values()) asked.delete(reader);
+      for (const { reader } of asking.values()) asked.delete(reader);
       wake();
     }
   }
 
   /** In turn first: the broker fills an answer in the order of the partitions asked for. */
-  function ask(led: KafkaReader[]): [Wanted[], Map<string, KafkaReader>] {
+  function ask(led: KafkaReader[]): [Wanted[], Map<string, Asked>] {
     const first = rotation++ % led.length;
     const wanted: Wanted[] = [];
-    const asking = new Map<string, KafkaReader>();
+    const asking = new Map<string, Asked>();
     for (const reader of [...led.slice(first), ...led.slice(0, first)]) {
       const offset = reader.wanted();
       if (offset === null || asked.has(reader)) continue;
       asked.add(reader);
-      asking.set(nameOf(reader.tp), reader);
+      asking.set(nameOf(reader.tp), { reader, offset });
       wanted.push({ ...reader.tp, offset });
     }
     return [wanted, asking];
   }
 
-  function give(reader: KafkaReader | undefined, fetched: Fetched, sentAtMs: number): void {
-    if (fetched.failure !== null) reader?.fail(fetched.failure);
-    else if (fetched.errorCode === code.none) reader?.arrived(fetched, sentAtMs);
-    else if (reader !== undefined) {
+  function give(reader: KafkaReader, fetched: Fetched, sent: Sent): void {
+    if (fetched.failure !== null) reader.fail(fetched.failure);
+    else if (fetched.errorCode === code.none) reader.arrived(fetched, sent);
+    else {
       if (fetched.errorCode === code.offsetOutOfRange) void reader.outOfRange();
       defer([reader], kafkaError(fetched.errorCode).message);
     }

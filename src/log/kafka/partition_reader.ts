@@ -9,17 +9,21 @@
  * The invariant: callbacks never overlap, and none is begun after `revoked` was, or `lost`, or `failed`; whether the
  * partition is still ours is looked at right before each, since records of a partition that has gone may be waiting.
  * Positions are kept here and nowhere else, so a rebalance or a reconnection cannot move them, and an offset that the
- * log does not have is refused, never replaced by the newest.
+ * log does not have is refused, never replaced by the newest. So is a log that was replaced: see continuity.ts.
  */
 import { WaymarkError } from "../../errors.ts";
 import type { Clock } from "../../time.ts";
 import type { GroupHandlers, LogBounds, LogRecord, TopicPartition } from "../port.ts";
-import { belowStart, beyondEnd } from "../refusals.ts";
+import { belowStart, beyondEnd, logReplaced } from "../refusals.ts";
+import { type Continuity, continuityFrom } from "./continuity.ts";
 import type { Fetched } from "./fetch.ts";
 
 /** Between two `empty` callbacks, however often the fetches of a busy member come back. */
 const emptyPauseMs = 50;
 const boundsRetryMs = 1_000;
+
+/** A fetch: from which offset on, and when it was sent by the log's clock and by the monotonic one. */
+export type Sent = { offset: number; atMs: number; monotonicMs: number };
 
 export type KafkaReader = {
   tp: TopicPartition;
@@ -30,8 +34,10 @@ export type KafkaReader = {
   wanted(): number | null;
   /** Whether records wait or are being handled. */
   isBusy(): boolean;
-  /** A fetch that was sent at `sentAtMs` by the log's clock, from the offset that was wanted then. */
-  arrived(fetched: Fetched, sentAtMs: number): void;
+  /** The answer to a fetch from the offset that was wanted when it was sent. */
+  arrived(fetched: Fetched, sent: Sent): void;
+  /** A fetch of the topic failed, or could not be sent: who knows what has become of it. */
+  doubt(): void;
   /** The broker does not have the offset that was wanted. */
   outOfRange(): Promise<void>;
   /** What arrived cannot be decoded: the partition stops. */
@@ -71,6 +77,7 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
     end: 0,
     rouse() {},
   };
+  let continuity: Continuity = continuityFrom(0, 0);
   let waiting: LogRecord[] = [];
   let empty: { end: number; sentAtMs: number } | null = null;
   let emptyAtMs = -Infinity;
@@ -99,6 +106,7 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
     if (at.phase !== "starting" || bounds === null) return;
     refuseOutside(from, bounds);
     at.offset = from;
+    continuity = continuityFrom(from, bounds.start);
     at.phase = "reading";
     options.wake();
   }
@@ -120,6 +128,24 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
   function refuseOutside(offset: number, { start, end }: LogBounds): void {
     if (offset < start) throw belowStart(tp, offset, start);
     if (offset > end) throw beyondEnd(tp, offset, end);
+  }
+
+  async function outOfRange(): Promise<void> {
+    try {
+      const bounds = await options.bounds(tp);
+      if (!reading()) return;
+      refuseOutside(at.offset, bounds);
+      continuity.trimmed(bounds.start);
+    } catch (error) {
+      // Bounds that cannot be looked up now are looked up after the next fetch.
+      if (!(error instanceof WaymarkError && error.kind === "retryable")) fail(error);
+    }
+  }
+
+  /** Takes what follows the position, of what was asked for from there or from before it. */
+  function take({ records, nextOffset }: Fetched): void {
+    for (const record of records) if (record.offset >= at.offset) waiting.push(record);
+    at.offset = Math.max(at.offset, nextOffset);
   }
 
   async function step(): Promise<void> {
@@ -172,27 +198,27 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
     tp,
     released: released.promise,
     owns: () => at.phase !== "lost" && at.phase !== "released",
-    wanted: () => reading() && !at.paused && waiting.length < batchRecordsMax ? at.offset : null,
+    wanted: () =>
+      reading() && !at.paused && waiting.length < batchRecordsMax
+        ? continuity.from(at.offset, clock.monotonicMs())
+        : null,
     isBusy: () => reading() && (at.handling || waiting.length > 0),
-    arrived({ records, nextOffset, end, isEmpty }, sentAtMs) {
+    arrived(fetched, { offset, atMs: sentAtMs, monotonicMs: sentMs }) {
       if (!reading()) return;
+      const { end, isEmpty } = fetched;
+      const verdict = continuity.judge({ offset, sentMs }, fetched, clock.monotonicMs());
+      if (verdict === "replaced") return fail(logReplaced(tp, offset, "read"));
+      if (verdict === "continues") take(fetched);
+      // A new leader may not know yet how far it may hand out; a log that has become shorter never will.
+      else if (end < at.offset) return void outOfRange();
       at.end = end;
-      at.offset = nextOffset;
-      for (const record of records) waiting.push(record);
       // Only what came back empty at the log end, unasked-for pauses of ours aside, speaks for idleness.
-      const isAtEnd = isEmpty && nextOffset >= end && waiting.length === 0 && !at.paused && !at.handling;
+      const isAtEnd = isEmpty && at.offset >= end && waiting.length === 0 && !at.paused && !at.handling;
       empty = isAtEnd && clock.monotonicMs() - emptyAtMs >= emptyPauseMs ? { end, sentAtMs } : null;
       at.rouse();
     },
-    async outOfRange() {
-      try {
-        const bounds = await options.bounds(tp);
-        if (reading()) refuseOutside(at.offset, bounds);
-      } catch (error) {
-        // Bounds that cannot be looked up now are looked up after the next fetch.
-        if (!(error instanceof WaymarkError && error.kind === "retryable")) fail(error);
-      }
-    },
+    doubt: () => continuity.doubt(),
+    outOfRange,
     fail,
     pause() {
       at.paused = true;

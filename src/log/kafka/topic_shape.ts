@@ -35,7 +35,7 @@ export function differences({ spec, settings, replicas }: WantedTopic, found: To
   if (found.partitions !== spec.partitions) {
     refused.push(
       `topic ${topic} has ${found.partitions} partitions; ${spec.partitions} are wanted, and a partition count ` +
-        `cannot be changed: set WAYMARK_PARTITIONS to what is there, or choose another WAYMARK_TOPIC_PREFIX`,
+        `cannot be changed: ${recounting(topic, found.partitions)}`,
     );
   }
   for (const [name, value] of Object.entries(settings)) {
@@ -86,6 +86,26 @@ const compactionLag = "min.compaction.lag.ms";
 
 /** One copy may be away, and none is acknowledged that stands alone. */
 const insyncWanted = (replicas: number) => Math.min(2, replicas);
+
+/**
+ * Taking the count that is there over is right for what is folded by partition only before its first record:
+ * afterwards keys have moved, and the next start would be refused for its fold version.
+ */
+function recounting(topic: string, partitions: number): string {
+  const taken = `set WAYMARK_PARTITIONS to what is there (${partitions})`;
+  const anew = beginningAnew.find(([ending]) => ending.test(topic))?.[1];
+  if (anew === undefined) return `${taken}, or choose another WAYMARK_TOPIC_PREFIX`;
+  return `if nothing was folded of it yet, ${taken}; if it is in use, keys have moved: leave WAYMARK_PARTITIONS, ${anew}`;
+}
+
+/** The topics whose counts are part of the fold version, as their names end. */
+const beginningAnew: readonly [ending: RegExp, anew: string][] = [
+  [
+    /(?:ride-events|driver-locations)$/,
+    "raise WAYMARK_GENERATION and WAYMARK_LOG_EPOCH, and choose another WAYMARK_TOPIC_PREFIX",
+  ],
+  [/city-partials-g\d+$/, "and raise WAYMARK_GENERATION: the next one has a topic of its own"],
+];
 
 const changing = (topic: string, name: string, value: string) =>
   `change it with kafka-configs.sh --alter --topic ${topic} --add-config '${name}=${

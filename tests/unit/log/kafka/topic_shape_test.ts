@@ -52,11 +52,6 @@ describe("differences", () => {
 
   const refusals: [what: string, found: TopicShape, sentence: RegExp][] = [
     [
-      "partitions",
-      found({}, { partitions: 12 }),
-      /^topic driver-locations has 12 partitions; 24 are wanted, .*WAYMARK_PARTITIONS/,
-    ],
-    [
       "time type",
       found({ "message.timestamp.type": "CreateTime" }),
       /^topic driver-locations has message\.timestamp\.type=CreateTime; LogAppendTime is wanted: .*--add-config 'message\.timestamp\.type=LogAppendTime'/,
@@ -88,6 +83,26 @@ describe("differences", () => {
       assert.equal(refused.length, 1);
       assert.match(refused[0]!, sentence);
       assert.match(refused[0]!, /or choose another WAYMARK_TOPIC_PREFIX$/);
+    });
+  }
+
+  const inUse = "; if it is in use, keys have moved: leave WAYMARK_PARTITIONS, ";
+  const recreated = "raise WAYMARK_GENERATION and WAYMARK_LOG_EPOCH, and choose another WAYMARK_TOPIC_PREFIX";
+  const next = "and raise WAYMARK_GENERATION: the next one has a topic of its own";
+  const taken = "set WAYMARK_PARTITIONS to what is there (12)";
+  const advice: [topic: string, advice: string][] = [
+    ["ride-events", `if nothing was folded of it yet, ${taken}${inUse}${recreated}`],
+    ["eu-driver-locations", `if nothing was folded of it yet, ${taken}${inUse}${recreated}`],
+    ["city-partials-g3", `if nothing was folded of it yet, ${taken}${inUse}${next}`],
+    ["alerts", `${taken}, or choose another WAYMARK_TOPIC_PREFIX`],
+    ["ride-events-dead-letters", `${taken}, or choose another WAYMARK_TOPIC_PREFIX`],
+  ];
+  for (const [topic, sentence] of advice) {
+    it(`refuse another partition count of ${topic} with what leads on from there`, () => {
+      const spec = { topic, partitions: 24, retentionMs: dayMs };
+      assert.deepEqual(differences(wanted({ spec }), found({}, { partitions: 12 })).refused, [
+        `topic ${topic} has 12 partitions; 24 are wanted, and a partition count cannot be changed: ${sentence}`,
+      ]);
     });
   }
 
