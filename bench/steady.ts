@@ -62,7 +62,7 @@ try {
 }
 
 async function catchUp(): Promise<void> {
-  await send(backlog, "200000/s");
+  await send(backlog, ["--speed", "max"]);
   worker.start();
   const startedMs = systemClock.monotonicMs();
   await until("the process answers", async () => await ask(`${worker.url}/livez`) !== null, 60_000);
@@ -75,17 +75,15 @@ async function catchUp(): Promise<void> {
 }
 
 async function steady(): Promise<void> {
-  const over = new AbortController();
-  const watching = timeProbes(over.signal);
-  const sending = send(Math.ceil(perSecond * seconds), values.rate);
+  const watching = timeProbes();
+  const sending = send(Math.ceil(perSecond * seconds), []);
   // The first seconds warm up.
   await systemClock.sleep(10_000);
   const [cpuBefore, startedMs] = [cpuSeconds(), systemClock.monotonicMs()];
   watching.reset();
   await sending;
   const [cpu, wall] = [cpuSeconds() - cpuBefore, (systemClock.monotonicMs() - startedMs) / 1_000];
-  await until("the last probes are seen", async () => watching.open() === 0, 20_000).catch(() => {});
-  over.abort();
+  await watching.end();
   const { latencies } = watching;
   const [p50, p99, p999, max] = [0.5, 0.99, 0.999, 1].map((share) => percentile(latencies, share));
   console.log(
@@ -101,18 +99,18 @@ async function steady(): Promise<void> {
 type Probe = { sentMs: number; endMs: number };
 
 /** Sends timed events in a city for each partition, and waits for the windows that count them. */
-function timeProbes(signal: AbortSignal) {
+function timeProbes() {
+  const [sending, receiving] = [new AbortController(), new AbortController()];
   const { partitionOf, partitions } = stageContext(readConfig({}));
   const latencies: number[] = [];
   /** Of a partition's city, by window end: the probes in it, in the order of the log. */
   const waiting = new Map<string, Map<number, { sent: Probe[]; seen: number }>>();
   let sent = 0;
   let openProbes = 0;
-  void send();
-  void receive();
+  const [sender, receiver] = [send(), receive()];
 
   async function send(): Promise<void> {
-    for (let n = 0; !signal.aborted; n++) {
+    for (let n = 0; !sending.signal.aborted; n++) {
       const partition = n % partitions["ride-events"];
       let id = `probe-${n}`;
       for (let i = 0; partitionOf("ride-events", utf8(id)) !== partition; i++) id = `probe-${n}-${i}`;
@@ -134,7 +132,7 @@ function timeProbes(signal: AbortSignal) {
         value: utf8(JSON.stringify(event)),
       }]);
       sent++;
-      await systemClock.sleep(1_000 / 24, signal);
+      await systemClock.sleep(1_000 / 24, sending.signal);
     }
   }
 
@@ -158,7 +156,7 @@ function timeProbes(signal: AbortSignal) {
         failed: (_, error) => console.error(error),
       },
     });
-    while (!signal.aborted) await systemClock.sleep(100, signal);
+    while (!receiving.signal.aborted) await systemClock.sleep(1_000, receiving.signal);
     await member.leave();
   }
 
@@ -184,12 +182,20 @@ function timeProbes(signal: AbortSignal) {
     latencies,
     open: () => openProbes,
     reset: () => void latencies.splice(0),
+    /** Sends no more, and waits for what was sent to be seen. */
+    async end() {
+      sending.abort();
+      await sender;
+      await until("the last probes are seen", async () => openProbes === 0, 20_000).catch(() => {});
+      receiving.abort();
+      await receiver;
+    },
   };
 }
 
-async function send(events: number, rate: string): Promise<void> {
+async function send(events: number, how: string[]): Promise<void> {
   await runCommand([
-    ...["traffic", "--to", "kafka", "--events", String(events), "--rate", rate],
+    ...["traffic", "--to", "kafka", "--events", String(events), "--rate", values.rate, ...how],
     ...["--positions", values.positions, "--duplicates", "0.005", "--disorder", "0.02"],
   ], variables);
 }
