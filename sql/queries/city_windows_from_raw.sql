@@ -9,12 +9,12 @@
 -- Copies may state different times, so {from} and {to} choose windows (by start, [from, to)) at the end, not events
 -- at the beginning. Riders are distinct by id over the whole window. Fares are summed in cents, halves round up.
 WITH
-    refused AS (SELECT log_epoch, topic, partition, offset FROM dead_letters),
-    too_late AS (SELECT log_epoch, topic, partition, offset FROM late_events WHERE reason = 'too_late'),
+    refused AS (SELECT log_epoch, topic, partition, offset FROM dead_letters_final),
+    too_late AS (SELECT log_epoch, topic, partition, offset FROM late_events_final WHERE reason = 'too_late'),
     first_copies AS
     (
         SELECT log_epoch, topic, partition, offset, ride_id, event_type, timestamp, city AS own_city, user_id, estimated_fare
-        FROM ride_events FINAL
+        FROM ride_events_final
         WHERE (log_epoch, topic, partition, offset) NOT IN refused AND (log_epoch, topic, partition, offset) NOT IN too_late
         ORDER BY log_epoch, topic, partition, offset
         LIMIT 1 BY log_epoch, topic, partition, ride_id, event_id
@@ -67,4 +67,3 @@ ARRAY JOIN range({window_minutes:UInt16}) AS back
 GROUP BY city, window_start, window_end
 HAVING window_start >= {from:DateTime64(3, 'UTC')} AND window_start < {to:DateTime64(3, 'UTC')}
 ORDER BY city, window_start
-SETTINGS do_not_merge_across_partitions_select_final = 1

@@ -5,4 +5,3 @@ WHERE city = {city:String}
     AND window_start >= {from:DateTime64(3, 'UTC')} AND window_start < {to:DateTime64(3, 'UTC')}
 ORDER BY window_start DESC
 LIMIT {limit:UInt32}
-SETTINGS do_not_merge_across_partitions_select_final = 1
