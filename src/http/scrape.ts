@@ -1,14 +1,18 @@
 /** `GET /metrics`: counters as they stand, and gauges filled from the state itself at the moment of the scrape. */
 import { metrics, registry } from "../telemetry/metrics.ts";
+import { minuteMs } from "../time.ts";
 import type { Handles } from "./handles.ts";
 
 export async function scrape(handles: Handles): Promise<Response> {
   fillPartitions(handles);
   fillLedger(handles);
+  fillWindowClosed(handles);
   const sink = handles.sink();
   metrics.sinkRows.set(sink.rows);
   metrics.sinkLag.set(sink.lag_records);
   metrics.sinkAge.set(sink.oldest_seconds);
+  metrics.sinkState.reset();
+  metrics.sinkState.set({ state: sink.state }, 1);
   return new Response(await registry.metrics(), { headers: { "content-type": registry.contentType } });
 }
 
@@ -17,18 +21,36 @@ function fillPartitions(handles: Handles): void {
   for (
     const gauge of [
       metrics.partitionLag,
+      metrics.partitionLagSeconds,
+      metrics.partitionState,
+      metrics.partitionIdle,
       metrics.partitionWatermark,
       metrics.partitionActors,
       metrics.snapshotAge,
+      metrics.snapshotBehind,
     ]
   ) gauge.reset();
   for (const view of handles.own.partitions()) {
     const labels = { topic: view.topic, partition: String(view.partition) };
+    metrics.partitionState.set({ ...labels, state: view.state }, 1);
+    if (view.state !== "running" && view.state !== "warming_up") continue;
     metrics.partitionLag.set(labels, view.lag_records);
+    metrics.partitionLagSeconds.set(labels, view.lag_seconds);
+    metrics.partitionIdle.set(labels, view.idle ? 1 : 0);
     if (view.watermark !== null) metrics.partitionWatermark.set(labels, Date.parse(view.watermark) / 1_000);
     metrics.partitionActors.set(labels, Object.values(view.actors).reduce((sum, count) => sum + count, 0));
     if (view.snapshot_age_seconds !== null) metrics.snapshotAge.set(labels, view.snapshot_age_seconds);
+    metrics.snapshotBehind.set(labels, Math.max(0, view.position - view.snapshot_offset));
   }
+}
+
+/** A process that owns no cities closes no windows. */
+function fillWindowClosed(handles: Handles): void {
+  const { rides } = handles.own.watermarks();
+  // Without labels there is no emptying a gauge: a removed one is left out until it is set again.
+  metrics.windowClosed.remove();
+  if (rides === null) return;
+  metrics.windowClosed.set(Math.floor(Date.parse(rides) / minuteMs) * minuteMs / 1_000);
 }
 
 function fillLedger(handles: Handles): void {
