@@ -176,7 +176,7 @@ function send(variables: Record<string, string>): Promise<string> {
       "--events",
       String(Math.ceil(perSecond * (seconds + rollingSeconds))),
     ],
-    ...["--seed", String(seed), "--positions", "0.9", "--duplicates", "0.02", "--disorder", "0.05"],
+    ...["--seed", String(seed), "--duplicates", "0.02", "--disorder", "0.05"],
     ...["--late", "0.005", "--poison", "0.0005", "--without-city", "0.3", "--without-event-id", "0.3"],
   ], variables);
 }
