@@ -12,12 +12,14 @@ import type { Log, TopicPartition } from "../log/port.ts";
 import { type Analytics, openEmbedded, openServer } from "../sinks/analytics.ts";
 import { type Sink, type SinkOptions, startSink } from "../sinks/clickhouse.ts";
 import { applyMigrations } from "../sinks/migrations.ts";
+import type { Gap } from "../sinks/resume.ts";
 import type { PoisonRow } from "../sinks/table_feed.ts";
 import { type Clock, systemClock } from "../time.ts";
 import { claimNodeId } from "./node_id.ts";
 import { clickHousePath } from "./parts.ts";
 import { startPatiently } from "./patient_sink.ts";
 import { namingOf } from "./pipeline.ts";
+import { deadLetterRefused } from "./refused_row.ts";
 
 export type ClickHouse = {
   analytics: Analytics;
@@ -35,7 +37,10 @@ export type ClickHouseOptions = {
   clock: Clock;
   /** The records' times are those of a recording: keep the rows whatever their age. */
   replayed: boolean;
+  /** A row that ClickHouse refuses; its record is a dead letter by then. */
   poisoned(row: PoisonRow): void;
+  /** Records that the log had forgotten before ClickHouse got them. */
+  gapFound?(tp: TopicPartition, gap: Gap): void;
   failed(tp: TopicPartition, error: unknown): void;
 };
 
@@ -60,7 +65,11 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Click
     logEpoch: config.WAYMARK_LOG_EPOCH,
     replayed: options.replayed,
     insertMs: config.WAYMARK_INSERT_MS,
-    poisoned: options.poisoned,
+    poisoned: async (row) => {
+      await deadLetterRefused(log, row, config);
+      options.poisoned(row);
+    },
+    ...(options.gapFound && { gapFound: options.gapFound }),
     failed: options.failed,
   };
   const start = async () => {

@@ -5,6 +5,7 @@
 import { messageOf, WaymarkError } from "../errors.ts";
 import type { TopicPartition } from "../log/port.ts";
 import { topicName } from "../log/topics.ts";
+import { timeAt } from "../sinks/resume.ts";
 import { type Sink, sinkGroup, type SinkOptions, type SinkPartitionStatus } from "../sinks/clickhouse.ts";
 import { sinkTables } from "../sinks/rows.ts";
 import { secondMs } from "../time.ts";
@@ -25,7 +26,7 @@ export async function startPatiently(start: () => Promise<Sink>, context: Contex
 
 async function startLater(start: () => Promise<Sink>, context: Context, why: string): Promise<Sink> {
   const { clock } = context;
-  const waiting = await waitingPartitions(context);
+  let waiting = await waitingPartitions(context, []);
   const stopping = new AbortController();
   let sink: Sink | null = null;
   let lastError = why;
@@ -39,7 +40,11 @@ async function startLater(start: () => Promise<Sink>, context: Context, why: str
         sink = await start();
       } catch (thrown) {
         lastError = messageOf(thrown);
-        if (isAway(thrown)) continue;
+        if (isAway(thrown)) {
+          // The log away, too: what is known stays as it was.
+          waiting = await waitingPartitions(context, waiting).catch(() => waiting);
+          continue;
+        }
         refused = waiting.map(({ topic, partition }) => ({ topic, partition, error: lastError }));
         const [first] = waiting;
         if (first !== undefined) context.failed?.({ topic: first.topic, partition: first.partition }, thrown);
@@ -68,12 +73,18 @@ async function startLater(start: () => Promise<Sink>, context: Context, why: str
 const isAway = (thrown: unknown): boolean =>
   thrown instanceof WaymarkError && thrown.code === "analytics_unavailable";
 
-async function waitingPartitions({ log, group, naming }: Context): Promise<SinkPartitionStatus[]> {
+/** Where the group stands. `before` spares reading the records again that are still the next ones. */
+async function waitingPartitions(
+  { log, group, naming }: Context,
+  before: SinkPartitionStatus[],
+): Promise<SinkPartitionStatus[]> {
   const all = await Promise.all(sinkTables.map(async (table) => {
     const topic = topicName(table.topic, naming);
     const [bounds, committed] = [await log.bounds(topic), await log.committed(sinkGroup({ group }), topic)];
-    return bounds.map(({ start, end }, partition): SinkPartitionStatus => {
+    return await Promise.all(bounds.map(async ({ start, end }, partition): Promise<SinkPartitionStatus> => {
       const offset = Math.max(start, committed[partition]?.offset ?? start);
+      const known = before.find((b) => b.topic === topic && b.partition === partition);
+      const isSame = known?.committed === offset && known.oldestWaitingMs !== null;
       return {
         topic,
         partition,
@@ -84,10 +95,14 @@ async function waitingPartitions({ log, group, naming }: Context): Promise<SinkP
         recordsSkipped: 0,
         rowsPoisoned: 0,
         gap: null,
-        oldestWaitingMs: null,
+        oldestWaitingMs: isSame
+          ? known.oldestWaitingMs
+          : offset < end
+          ? await timeAt(log, { topic, partition }, offset)
+          : null,
         lastError: null,
       };
-    });
+    }));
   }));
   return all.flat();
 }

@@ -9,16 +9,20 @@
  * Exact at the reader, at least once on the way: rows replace themselves (sql/). Progress is the group's
  * committed offset and nothing else, never a maximum found in a table: an insert that spans ClickHouse
  * partitions is not atomic. With the offset goes the fingerprint of the last record, checked in resume.ts.
+ *
+ * Neither an outage nor its length stops a partition: one that cannot begin tries again, and one whose next record the
+ * log has forgotten by then begins again at the log's start, which is said and counted as a gap.
  */
 import { fingerprint } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, WaymarkError } from "../errors.ts";
 import type { Committed, GroupHandlers, Log, LogRecord, Membership, TopicPartition } from "../log/port.ts";
 import { topicName, type TopicNaming } from "../log/topics.ts";
-import { breathe, type Clock } from "../time.ts";
+import { metrics } from "../telemetry/metrics.ts";
+import { breathe, type Clock, secondMs } from "../time.ts";
 import type { Analytics } from "./analytics.ts";
-import { type Gap, resumeAt } from "./resume.ts";
+import { type Gap, type Resume, resumeAt, timeAt } from "./resume.ts";
 import { type RowSource, type SinkTable, sinkTables } from "./rows.ts";
 import {
   type Chunk,
@@ -60,12 +64,13 @@ export type SinkPartitionStatus = {
   partition: number;
   table: string;
   committed: number;
-  /** Records behind the log end as of the last fetch. */
+  /** Records behind the log end as of the last look at it. */
   lag: number;
   rowsInserted: number;
   recordsSkipped: number;
   rowsPoisoned: number;
   gap: Gap | null;
+  /** Log time of the oldest record that is known not to be stored yet: what the lag in seconds is counted from. */
   oldestWaitingMs: number | null;
   lastError: string | null;
 };
@@ -88,6 +93,10 @@ export type Sink = {
 const insertBytesMax = 16 * 1024 * 1024;
 /** Records decoded between two turns of the event loop: 1 to 2 ms. */
 const sliceRecords = 250;
+/** Between two looks at the log end while nothing is fetched. */
+const lookMs = 2 * secondMs;
+/** Until a log that was away is asked again. */
+const retryMs = secondMs;
 
 export const sinkGroup = ({ group, ownId }: Pick<SinkOptions, "group" | "ownId">): string =>
   [group, "clickhouse", ...(ownId === undefined ? [] : [ownId])].join("-");
@@ -95,12 +104,16 @@ export const sinkGroup = ({ group, ownId }: Pick<SinkOptions, "group" | "ownId">
 /** Joins the group and copies until stopped. The topics and tables must exist. */
 export async function startSink(options: SinkOptions): Promise<Sink> {
   const { log, naming, clock, tables = sinkTables, insertRowsMax = limits.insertRowsMax } = options;
-  const group = [options.group, "clickhouse", ...(options.ownId === undefined ? [] : [options.ownId])].join(
-    "-",
-  );
+  const group = sinkGroup(options);
   const turn = turns();
-  const joined = Promise.withResolvers<Membership>();
+  const stopping = new AbortController();
+  let joined = Promise.withResolvers<Membership>();
+  let member: Membership | null = null;
+  let rejoining: Promise<void> | null = null;
+  let isTrimmed = false;
   const progresses = new Map<string, PartitionProgress>();
+  /** Partitions that look for where to begin; one that is lost meanwhile leaves, and must not come back as ours. */
+  const beginning = new Map<string, object>();
   const stopped = new Map<string, TopicPartition & { error: string }>();
 
   const lanes = new Map(tables.map((table): [string, Lane] => {
@@ -128,6 +141,7 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
   };
   const holdBack = (tp: TopicPartition) => void joined.promise.then((member) => member.pause(tp));
   const giveUp = (tp: TopicPartition) => {
+    beginning.delete(keyOf(tp));
     const progress = progresses.get(keyOf(tp));
     if (progress === undefined) return;
     progress.owned = false;
@@ -137,9 +151,15 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
 
   const handlers: GroupHandlers = {
     async assigned(tp) {
-      const committed = (await log.committed(group, tp.topic))[tp.partition] ?? null;
-      const resume = await resumeAt(log, tp, committed);
-      if (resume.gap !== null) options.gapFound?.(tp, resume.gap);
+      const mark = {};
+      beginning.set(keyOf(tp), mark);
+      const resume = await resumePatiently(tp);
+      if (beginning.get(keyOf(tp)) !== mark) return resume.offset;
+      beginning.delete(keyOf(tp));
+      if (resume.gap !== null) {
+        metrics.sinkGap.inc({ topic: tp.topic }, resume.gap.to - resume.gap.from);
+        options.gapFound?.(tp, resume.gap);
+      }
       progresses.set(keyOf(tp), newProgress(tp, resume));
       stopped.delete(keyOf(tp));
       if (laneOf(tp).feed.full()) holdBack(tp);
@@ -157,6 +177,7 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
       if (!progress.owned) return;
       progress.recordsSkipped += skipped;
       progress.next = last.offset + 1;
+      progress.heldBackFromMs = null;
       feed.add({
         partition: progress,
         lines,
@@ -165,6 +186,7 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
         first: records[0]!.offset,
         next: positionAfter(last),
         arrivedMs,
+        logTimeMs: records[0]!.timestampMs,
       });
       if (feed.full()) holdBack(tp);
     },
@@ -179,20 +201,95 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
     },
     lost: giveUp,
     failed(tp, error) {
-      stopped.set(keyOf(tp), { ...tp, error: messageOf(error) });
       giveUp(tp);
+      if (stopping.signal.aborted) return;
+      if (error instanceof WaymarkError && error.code === "log_trimmed") {
+        isTrimmed = true;
+        rejoining ??= joinAgain();
+        return;
+      }
+      stopped.set(keyOf(tp), { ...tp, error: messageOf(error) });
       options.failed?.(tp, error);
     },
   };
 
+  async function resumePatiently(tp: TopicPartition): Promise<Resume> {
+    for (;;) {
+      try {
+        const committed = (await log.committed(group, tp.topic))[tp.partition] ?? null;
+        return await resumeAt(log, tp, committed);
+      } catch (thrown) {
+        if (stopping.signal.aborted || !isAway(thrown)) throw thrown;
+        await clock.sleep(retryMs, stopping.signal);
+      }
+    }
+  }
+
+  /** A partition that failed is read again only by another membership. */
+  async function joinAgain(): Promise<void> {
+    while (isTrimmed && !stopping.signal.aborted) {
+      await member?.leave();
+      member = null;
+      joined = Promise.withResolvers();
+      // Whatever fails from here on does so in the membership to come.
+      isTrimmed = false;
+      await joinPatiently();
+    }
+    rejoining = null;
+  }
+
+  async function joinPatiently(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        return await join();
+      } catch (thrown) {
+        if (!isAway(thrown)) return failAll(thrown);
+        await clock.sleep(retryMs, stopping.signal);
+      }
+    }
+  }
+
+  function failAll(error: unknown): void {
+    for (const topic of lanes.keys()) {
+      stopped.set(topic, { topic, partition: 0, error: messageOf(error) });
+      options.failed?.({ topic, partition: 0 }, error);
+    }
+  }
+
+  /** A full feed holds fetching back, and with it the news of where the log ends. */
+  async function watchHeldBack(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await clock.sleep(lookMs, stopping.signal);
+      for (const [topic, { feed }] of lanes) {
+        if (stopping.signal.aborted || !feed.full()) continue;
+        // The log away, too: what is known stays as it was.
+        await lookAtEnd(topic, feed).catch(() => {});
+      }
+    }
+  }
+
+  async function lookAtEnd(topic: string, feed: Feed): Promise<void> {
+    const bounds = await log.bounds(topic);
+    for (const progress of [...progresses.values()].filter(({ tp }) => tp.topic === topic)) {
+      progress.end = Math.max(progress.end, bounds[progress.tp.partition]?.end ?? 0);
+      if (progress.heldBackFromMs !== null || progress.end <= progress.next) continue;
+      if (feed.oldestWaitingMs(progress) === null) {
+        progress.heldBackFromMs = await timeAt(log, progress.tp, progress.next);
+      }
+    }
+  }
+
   const stopFeeds = async () => void await Promise.all([...lanes.values()].map(({ feed }) => feed.stop()));
   const batchRecordsMax = Math.min(limits.fetchRecordsMax, insertRowsMax);
-  const joining = log.join({ group, topics: [...lanes.keys()], handlers, batchRecordsMax });
-  const member = await joining.catch(async (thrown) => {
+  async function join(): Promise<void> {
+    member = await log.join({ group, topics: [...lanes.keys()], handlers, batchRecordsMax });
+    joined.resolve(member);
+  }
+  await join().catch(async (thrown) => {
     await stopFeeds();
     throw thrown;
   });
-  joined.resolve(member);
+  const watching = watchHeldBack();
 
   return {
     status() {
@@ -208,8 +305,11 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
       };
     },
     async stop() {
-      await member.leave();
+      stopping.abort();
+      await rejoining;
+      await member?.leave();
       await stopFeeds();
+      await watching;
     },
   };
 }
@@ -217,6 +317,8 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
 type Lane = { table: SinkTable; feed: Feed };
 
 const keyOf = (tp: TopicPartition): string => `${tp.topic}/${tp.partition}`;
+
+const isAway = (thrown: unknown): boolean => thrown instanceof WaymarkError && thrown.kind === "retryable";
 
 const positionAfter = (record: LogRecord): Committed => ({
   offset: record.offset + 1,
@@ -232,6 +334,7 @@ const newProgress = (
   next: offset,
   committed: offset,
   end,
+  heldBackFromMs: null,
   rowsInserted: 0,
   recordsSkipped: 0,
   rowsPoisoned: 0,
@@ -276,5 +379,5 @@ const partitionStatus = (
   recordsSkipped: progress.recordsSkipped,
   rowsPoisoned: progress.rowsPoisoned,
   gap: progress.gap,
-  oldestWaitingMs: feed.oldestWaitingMs(progress),
+  oldestWaitingMs: feed.oldestWaitingMs(progress) ?? progress.heldBackFromMs,
 });

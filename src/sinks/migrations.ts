@@ -6,7 +6,8 @@
  * A file that was applied and then edited, or is missing here, means that the tables are not what this
  * release believes: refused with migration_mismatch. ClickHouse has no transactions over DDL, so a crash
  * may come between a file's statements and its row: every statement must bear being run again
- * (CREATE … IF NOT EXISTS, ALTER … ADD COLUMN IF NOT EXISTS).
+ * (CREATE … IF NOT EXISTS, ALTER … ADD COLUMN IF NOT EXISTS). A RENAME cannot say so: it is left out when its first
+ * target exists, and its names must be such that nothing else makes that target.
  *
  * Several processes may migrate one server at once. There is no lock, which a killed process would leave behind:
  * what bears being run again bears being run twice at a time, and the ledger's row is the same whoever writes it. A
@@ -64,10 +65,23 @@ async function applyBesideOthers(analytics: Analytics, migration: Migration): Pr
 }
 
 async function apply(analytics: Analytics, { name, checksum, statements }: Migration): Promise<void> {
-  for (const statement of statements) await analytics.command(statement);
+  for (const statement of statements) {
+    if (!await isRenamed(analytics, statement)) await analytics.command(statement);
+  }
   const row = JSON.stringify([name, checksum]);
   const target = { table: "waymark_migrations", columns: ["name", "checksum"] };
   await analytics.insert(target, [row], { token: `${name}/${checksum}` });
+}
+
+/** Whether the statement is a RENAME that was done before. */
+async function isRenamed(analytics: Analytics, statement: string): Promise<boolean> {
+  const [, target] = /^RENAME TABLE \w+ TO (\w+)/.exec(statement) ?? [];
+  if (target === undefined) return false;
+  const rows = await analytics.query(
+    "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {target:String}",
+    { target },
+  );
+  return rows.length > 0;
 }
 
 async function isApplied(analytics: Analytics, { name, checksum }: Migration): Promise<boolean> {

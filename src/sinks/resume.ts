@@ -50,6 +50,12 @@ export async function resumeAt(log: Log, tp: TopicPartition, committed: Committe
   return { offset: committed.offset, end, gap: null };
 }
 
+/** Log time of the record at exactly this offset; null where there is none. */
+export async function timeAt(log: Log, tp: TopicPartition, offset: number): Promise<number | null> {
+  const record = await readOne(log, tp, offset);
+  return record === null || record === "trimmed" ? null : record.timestampMs;
+}
+
 /** The record at exactly this offset; null where the log has a gap. */
 async function readOne(log: Log, tp: TopicPartition, offset: number): Promise<LogRecord | null | "trimmed"> {
   try {

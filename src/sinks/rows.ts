@@ -224,6 +224,8 @@ const sourceHeaders = z.object({
   source_partition: z.coerce.number().int().min(0),
   source_offset: z.coerce.number().int().min(0),
   source_timestamp: z.iso.datetime(),
+  log_epoch: z.coerce.number().int().min(0).max(65_535).optional(),
+  generation: z.coerce.number().int().min(0).max(65_535).default(0),
 });
 const lateHeaders = sourceHeaders.extend({
   event_time: z.iso.datetime(),
@@ -231,8 +233,10 @@ const lateHeaders = sourceHeaders.extend({
 });
 type SourceHeaders = z.infer<typeof sourceHeaders>;
 
+/** A publisher of before there were generations in headers states neither: then the epoch is that of this installation. */
 const statedSource: Record<string, CellOf<SourceHeaders>> = {
-  log_epoch: (_, __, source) => source.logEpoch,
+  log_epoch: (headers, _, source) => headers.log_epoch ?? source.logEpoch,
+  generation: (headers) => headers.generation,
   topic: (headers) => headers.source_topic,
   partition: (headers) => headers.source_partition,
   offset: (headers) => headers.source_offset,

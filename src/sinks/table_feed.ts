@@ -16,6 +16,8 @@ import type { Commit, Committed, TopicPartition } from "../log/port.ts";
 import type { Analytics } from "./analytics.ts";
 import type { Gap } from "./resume.ts";
 import type { SinkTable } from "./rows.ts";
+import { fingerprint, utf8 } from "../ids.ts";
+import { metrics } from "../telemetry/metrics.ts";
 
 /** What the sink knows of a partition it owns. */
 export type PartitionProgress = {
@@ -25,6 +27,8 @@ export type PartitionProgress = {
   next: number;
   committed: number;
   end: number;
+  /** Log time of the record at `next`, when it is there but not fetched: a full feed holds fetching back. */
+  heldBackFromMs: number | null;
   rowsInserted: number;
   /** Records that cannot be decoded: they come as dead letters. */
   recordsSkipped: number;
@@ -42,6 +46,8 @@ export type Chunk = {
   first: number;
   next: Committed;
   arrivedMs: number;
+  /** Log time of the first record. */
+  logTimeMs: number;
 };
 
 /** A row that ClickHouse refuses for what is in it. */
@@ -70,6 +76,7 @@ export type FeedStatus = {
   /** Wall clock, milliseconds; null while the last attempt went well. */
   failingSinceMs: number | null;
   lastError: string | null;
+  /** Log time of the oldest record that is not stored yet. */
   oldestWaitingMs: number | null;
 };
 
@@ -83,7 +90,7 @@ export type Feed = {
   drop(partition: PartitionProgress): void;
   stop(): Promise<void>;
   status(): FeedStatus;
-  /** Age of the partition's oldest row that is not stored yet. */
+  /** Log time of the partition's oldest record here that is not stored yet. */
   oldestWaitingMs(partition: PartitionProgress): number | null;
 };
 
@@ -115,12 +122,13 @@ export function tableFeed(options: FeedOptions): Feed {
     settlers = settlers.filter((s) => !ready.includes(s));
     for (const settler of ready) settler.done();
   };
-  const ageOf = (chunks: Chunk[]): number | null =>
-    chunks.length === 0 ? null : clock.monotonicMs() - Math.min(...chunks.map((chunk) => chunk.arrivedMs));
+  const ageOf = (chunks: Chunk[]): number =>
+    clock.monotonicMs() - Math.min(...chunks.map((chunk) => chunk.arrivedMs));
+  const columnsMark = fingerprint(utf8(table.columns.join()));
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const dueMs = waiting.length === 0 ? Infinity : ageMs - (ageOf(waiting) ?? 0);
+      const dueMs = waiting.length === 0 ? Infinity : ageMs - ageOf(waiting);
       const now = waiting.length > 0 && (settlers.length > 0 || exceeds(waiting, rowsMax, bytesMax));
       if (now || dueMs <= 0) await store(takeBlock());
       else await changeOrTime(dueMs);
@@ -163,7 +171,7 @@ export function tableFeed(options: FeedOptions): Feed {
     const rows = block.flatMap((chunk) =>
       chunk.lines.map((line, i) => ({ line, partition: chunk.partition, offset: chunk.offsets[i]! }))
     );
-    const token = tokenOf(options.logEpoch, table.table, block);
+    const token = `${tokenOf(options.logEpoch, table.table, block)}/${columnsMark}`;
     const ranges: [number, number][] = [[0, rows.length]];
     for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
       const part = rows.slice(...range);
@@ -208,6 +216,7 @@ export function tableFeed(options: FeedOptions): Feed {
         return result;
       } catch (thrown) {
         failures++;
+        metrics.sinkFailures.inc({ table: table.table });
         failure = { sinceMs: failure?.sinceMs ?? clock.nowMs(), message: messageOf(thrown) };
         release();
         await clock.sleep(backoffMs, stopping.signal);
@@ -251,9 +260,9 @@ export function tableFeed(options: FeedOptions): Feed {
       failures,
       failingSinceMs: failure?.sinceMs ?? null,
       lastError: failure?.message ?? null,
-      oldestWaitingMs: ageOf(held()),
+      oldestWaitingMs: oldestOf(held()),
     }),
-    oldestWaitingMs: (partition) => ageOf(held().filter((chunk) => chunk.partition === partition)),
+    oldestWaitingMs: (partition) => oldestOf(held().filter((chunk) => chunk.partition === partition)),
   };
 }
 
@@ -267,13 +276,22 @@ function join(chunk: Chunk, more: Chunk): boolean {
   return true;
 }
 
+const oldestOf = (chunks: Chunk[]): number | null =>
+  chunks.length === 0 ? null : Math.min(...chunks.map((chunk) => chunk.logTimeMs));
+
 const rowCount = (chunks: Chunk[]): number => chunks.reduce((sum, chunk) => sum + chunk.lines.length, 0);
 
 const exceeds = (chunks: Chunk[], rows: number, bytes: number): boolean =>
   rowCount(chunks) >= rows || chunks.reduce((sum, chunk) => sum + chunk.bytes, 0) >= bytes;
 
-/** Names exactly the records of a block: a repetition of the same block has the same token, no other block has. */
+/**
+ * Names exactly the rows of a block: a repetition of the same block has the same token, no other block has. ClickHouse
+ * lets a block under a used token vanish, so records of a topic that was created again, and what another release makes
+ * of the same records, must differ: hence the last record's fingerprint, and with the table's columns in the feed.
+ */
 function tokenOf(logEpoch: number, table: string, block: Chunk[]): string {
-  const ranges = block.map(({ partition: { tp }, first, next }) => `${tp.partition}:${first}-${next.offset}`);
+  const ranges = block.map(({ partition: { tp }, first, next }) =>
+    `${tp.partition}:${first}-${next.offset}:${next.metadata}`
+  );
   return `${table}/${logEpoch}/${block[0]?.partition.tp.topic ?? ""}/${ranges.join(",")}`;
 }

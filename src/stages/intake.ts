@@ -134,12 +134,15 @@ export class Intake {
     invariant(this.ledger.late <= this.ledger.counted, "late is a part of counted");
   }
 
+  /** Names the record for good: an offset alone comes again with the next epoch, and a remark with the next generation. */
   #source(record: LogRecord): Record<string, string> {
     return {
       source_topic: this.#context.topicPrefix + this.#topic,
       source_partition: String(this.#partition),
       source_offset: String(record.offset),
       source_timestamp: isoTime(record.timestampMs),
+      log_epoch: String(this.#context.logEpoch),
+      generation: String(this.#context.generation),
     };
   }
 }

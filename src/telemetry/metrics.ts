@@ -98,6 +98,20 @@ export const metrics = {
     ],
   ),
   partitionLag: gauge("waymark_partition_lag_records", "Offsets behind the log end.", ["topic", "partition"]),
+  partitionLagSeconds: gauge(
+    "waymark_partition_lag_seconds",
+    "How long ago, in log time, the newest folded record of a partition with lag was appended; 0 without lag.",
+    ["topic", "partition"],
+  ),
+  partitionState: gauge(
+    "waymark_partition_state",
+    "1 for the state a partition is in: running, warming_up, restoring or stopped.",
+    ["topic", "partition", "state"],
+  ),
+  partitionIdle: gauge("waymark_partition_idle", "1 while a partition is declared idle or has ended.", [
+    "topic",
+    "partition",
+  ]),
   partitionWatermark: gauge("waymark_partition_watermark_seconds", "Watermark, seconds since the epoch.", [
     "topic",
     "partition",
@@ -107,6 +121,15 @@ export const metrics = {
     "topic",
     "partition",
   ]),
+  snapshotBehind: gauge(
+    "waymark_snapshot_behind_records",
+    "Records folded since the newest snapshot of the partition: what a crash makes it fold again.",
+    ["topic", "partition"],
+  ),
+  windowClosed: gauge(
+    "waymark_window_closed_seconds",
+    "End of the newest window that is closed for every city of this process, seconds since the epoch.",
+  ),
   missedAfterIdle: gauge(
     "waymark_missed_after_idle_panes",
     "Panes told of after their windows had left memory.",
@@ -117,6 +140,24 @@ export const metrics = {
     "Rows ClickHouse refused for what is in them.",
     ["table"],
   ),
+  sinkFailures: counter(
+    "waymark_sink_failures_total",
+    "Inserts into ClickHouse and commits that failed and were tried again.",
+    ["table"],
+  ),
+  sinkGap: counter(
+    "waymark_sink_gap_records_total",
+    "Records that the log had forgotten before ClickHouse got them.",
+    ["topic"],
+  ),
+  sinkState: gauge(
+    "waymark_sink_state",
+    "1 for the state the ClickHouse sink is in: off, running, behind or failing.",
+    ["state"],
+  ),
   sinkLag: gauge("waymark_sink_lag_records", "Records not inserted into ClickHouse yet."),
-  sinkAge: gauge("waymark_sink_oldest_seconds", "Age of the oldest record not inserted into ClickHouse yet."),
+  sinkAge: gauge(
+    "waymark_sink_oldest_seconds",
+    "Sink lag: age, by log time, of the oldest record not inserted into ClickHouse yet.",
+  ),
 };

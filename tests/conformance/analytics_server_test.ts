@@ -21,6 +21,7 @@ import { applyMigrations } from "../../src/sinks/migrations.ts";
 import { migrationsSuite } from "./analytics_migrations_suite.ts";
 import { queriesSuite } from "./analytics_queries_suite.ts";
 import { caughtUp, logWith, sinkOver, sinkSuite, until } from "./analytics_sink_suite.ts";
+import { sinkTroubleSuite } from "./analytics_sink_trouble_suite.ts";
 import { analyticsSuite } from "./analytics_suite.ts";
 import { eventually } from "./eventually.ts";
 import { utf8 } from "../../src/ids.ts";
@@ -52,6 +53,7 @@ describe("ClickHouse server", () => {
   analyticsSuite("server", open);
   migrationsSuite(open);
   sinkSuite(open);
+  sinkTroubleSuite(open);
   queriesSuite(open);
 
   it("two processes that migrate at once end with everything applied once", async () => {
@@ -76,6 +78,20 @@ describe("ClickHouse server", () => {
     assert.equal(row?.n, "11");
     for (const runner of runners) await runner.close();
     await rm(sql, { recursive: true });
+  });
+
+  it("three processes that bring the same empty database to this release end with all of it", async () => {
+    await open().command("CREATE DATABASE IF NOT EXISTS migrated_release");
+    const runners = [1, 2, 3].map(() => openServer({ url: `${server?.url}/migrated_release` }));
+    await Promise.all(runners.map((runner) => applyMigrations(runner)));
+    assert.deepEqual((await applyMigrations(runners[0]!)).pending, []);
+    const stored =
+      "SELECT name FROM system.columns WHERE database = currentDatabase() AND name = 'inserted_at'";
+    assert.equal((await runners[0]!.query(stored)).length, 3);
+    for (const view of ["ride_events_final", "late_events_final", "city_hours", "city_minutes"]) {
+      assert.deepEqual(await runners[0]!.query(`SELECT * FROM ${view}`), [], view);
+    }
+    for (const runner of runners) await runner.close();
   });
 
   it("a server that is killed and comes back: the sink waits for it and nothing is lost or doubled", async () => {

@@ -14,6 +14,7 @@ import { type Analytics, openEmbedded } from "../../src/sinks/analytics.ts";
 import { migrationsSuite } from "./analytics_migrations_suite.ts";
 import { queriesSuite } from "./analytics_queries_suite.ts";
 import { sinkSuite } from "./analytics_sink_suite.ts";
+import { sinkTroubleSuite } from "./analytics_sink_trouble_suite.ts";
 import { analyticsSuite } from "./analytics_suite.ts";
 
 describe("embedded ClickHouse", () => {
@@ -34,6 +35,7 @@ describe("embedded ClickHouse", () => {
   analyticsSuite("embedded", open);
   migrationsSuite(open);
   sinkSuite(open);
+  sinkTroubleSuite(open);
   queriesSuite(open);
 
   it("openEmbedded: a second folder in the same process is refused", () => {

@@ -9,6 +9,7 @@ import { startClickHouseServer } from "../../src/commands/services/clickhouse_se
 import { end, freePorts } from "../../src/commands/services/launched.ts";
 import { readConfig } from "../../src/config.ts";
 import { utf8 } from "../../src/ids.ts";
+import type { Log, NewRecord } from "../../src/log/port.ts";
 import { type ClickHouse, startClickHouse } from "../../src/node/clickhouse.ts";
 import { systemClock } from "../../src/time.ts";
 import { logWith, until } from "./analytics_sink_suite.ts";
@@ -21,21 +22,23 @@ describe("startClickHouse", () => {
   });
   after(() => rm(dataDir, { recursive: true }));
 
-  const start = async (environment: Record<string, string>): Promise<ClickHouse> =>
+  const request = (ride_id: string): NewRecord => ({
+    topic: "ride-events",
+    partition: 0,
+    key: utf8(ride_id),
+    value: utf8(JSON.stringify({
+      event_type: "requested",
+      ride_id,
+      event_id: "e1",
+      timestamp: "2026-01-15T18:00:00Z",
+      city: "graz",
+    })),
+    timestampMs: Date.UTC(2026, 0, 15, 18),
+  });
+  const start = async (environment: Record<string, string>, log?: Log): Promise<ClickHouse> =>
     await startClickHouse({
       config: readConfig({ WAYMARK_GROUP: "g", WAYMARK_INSERT_MS: "100", ...environment }),
-      log: await logWith([{
-        topic: "ride-events",
-        partition: 0,
-        key: utf8("r1"),
-        value: utf8(JSON.stringify({
-          event_type: "requested",
-          ride_id: "r1",
-          event_id: "e1",
-          timestamp: "2026-01-15T18:00:00Z",
-          city: "graz",
-        })),
-      }]),
+      log: log ?? await logWith([request("r1")]),
       dataDir,
       clock: systemClock,
       replayed: true,
@@ -78,6 +81,54 @@ describe("startClickHouse", () => {
     await clickHouse.stop();
   });
 
+  it("a row that ClickHouse refuses is a dead letter, once for each record, and the others go in", async () => {
+    const log = await logWith([]);
+    const refused: string[] = [];
+    const clickHouse = await startClickHouse({
+      config: readConfig({ WAYMARK_GROUP: "refusing", WAYMARK_INSERT_MS: "100", WAYMARK_GENERATION: "4" }),
+      log,
+      dataDir,
+      clock: systemClock,
+      replayed: true,
+      poisoned: (row) => void refused.push(`${row.table} ${row.partition}/${row.offset}`),
+      failed: (_, error) => assert.fail(String(error)),
+    });
+    await clickHouse.analytics.command("TRUNCATE TABLE ride_events");
+    await clickHouse.analytics.command("ALTER TABLE ride_events ADD CONSTRAINT c CHECK ride_id != 'r2'");
+    const event = (ride_id: string) =>
+      utf8(JSON.stringify({ event_type: "requested", ride_id, timestamp: "2026-01-15T18:00:00Z" }));
+    await log.append(
+      ["r1", "r2", "r3"].map((id) => ({
+        topic: "ride-events",
+        partition: 1,
+        key: utf8(id),
+        value: event(id),
+      })),
+    );
+    await until("the dead letter is in ClickHouse, too", async () => {
+      const rows = await clickHouse.analytics.query("SELECT 1 FROM dead_letters FINAL WHERE generation = 4");
+      return rows.length > 0;
+    });
+    const rides = await clickHouse.analytics.query("SELECT ride_id FROM ride_events FINAL ORDER BY ride_id");
+    const [letter] = await clickHouse.analytics.query<Record<string, unknown>>(
+      "SELECT topic, partition, offset, generation, reason, key, value, message FROM dead_letters FINAL WHERE generation = 4",
+    );
+    await clickHouse.stop();
+    assert.deepEqual(rides, [{ ride_id: "r1" }, { ride_id: "r3" }]);
+    assert.deepEqual(refused, ["ride_events 1/1"]);
+    assert.match(String(letter?.message), /^the row for ride_events is refused: Constraint `c`/);
+    assert.deepEqual({ ...letter, message: "" }, {
+      topic: "ride-events",
+      partition: 1,
+      offset: "1",
+      generation: 4,
+      reason: "clickhouse_refused",
+      key: "r2",
+      value: new TextDecoder().decode(event("r2")),
+      message: "",
+    });
+  });
+
   it("a port that is taken: config_invalid, and ClickHouse is free again", async () => {
     const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = taken.addr;
@@ -90,17 +141,25 @@ describe("startClickHouse", () => {
 
   it("CLICKHOUSE_URL without a server: starts, says so without the password, and copies once it is there", async () => {
     const [port] = await freePorts(1) as [number];
-    const clickHouse = await start({ CLICKHOUSE_URL: `http://u:hidden@127.0.0.1:${port}/default` });
+    const log = await logWith([request("r1")]);
+    const clickHouse = await start({ CLICKHOUSE_URL: `http://u:hidden@127.0.0.1:${port}/default` }, log);
     const { partitions } = clickHouse.sink.status();
     assert.equal(partitions.filter((p) => p.topic === "ride-events").length, 12);
-    assert.deepEqual(partitions.find((p) => p.topic === "ride-events" && p.partition === 0)?.lag, 1);
+    const first = () =>
+      clickHouse.sink.status().partitions.find((p) => p.topic === "ride-events" && p.partition === 0);
+    assert.deepEqual([first()?.lag, first()?.oldestWaitingMs], [1, Date.UTC(2026, 0, 15, 18)]);
+    await log.append([request("r2")]);
+    await until("the lag grows", () => first()?.lag === 2);
     assert.ok(partitions.every((p) => p.committed === 0 && /ECONNREFUSED/.test(p.lastError ?? "")));
     assert.doesNotMatch(JSON.stringify(clickHouse.sink.status()), /hidden/);
     const server = await startClickHouseServer(dataDir, port);
     try {
-      await until("the row is there", () => clickHouse.sink.status().tables.some((t) => t.rowsInserted > 0));
-      const rows = await clickHouse.analytics.query("SELECT ride_id FROM ride_events FINAL");
-      assert.deepEqual(rows, [{ ride_id: "r1" }]);
+      await until(
+        "the rows are there",
+        () => clickHouse.sink.status().tables.some((t) => t.rowsInserted === 2),
+      );
+      const rows = await clickHouse.analytics.query("SELECT ride_id FROM ride_events FINAL ORDER BY ride_id");
+      assert.deepEqual(rows, [{ ride_id: "r1" }, { ride_id: "r2" }]);
       await clickHouse.stop();
     } finally {
       await end([server.process]);

@@ -1,7 +1,7 @@
 /**
  * The suites over real services: starts what they need on loopback, runs them, ends what it started.
  *
- *   npm run test:services [-- redis | clickhouse | kafka | strangers | redis_faults | refusals …]     all, unless named
+ *   npm run test:services [-- redis | clickhouse | kafka | sink | strangers | redis_faults | refusals …]     all, unless named
  *
  * A suite that cannot run, or skips something, counts as failed. Closing line: `N passed, N failed`.
  */
@@ -31,13 +31,18 @@ const suites = {
       "security",
       "network",
       "faults",
+      "engine",
     ]
       .map((name) => `kafka_${name}_test.ts`),
   ],
+  sink: ["sink_faults_test.ts"],
   strangers: ["strangers_test.ts"],
   // These start services of their own.
   redis_faults: ["redis_access_test.ts", "redis_faults_test.ts"],
   refusals: ["refusals_kafka_test.ts"],
+  prometheus: ["prometheus_test.ts"],
+  // These need no service, but npm and Python's packages.
+  containers: ["container_tools_test.ts", "image_layout_test.ts"],
 };
 type Service = keyof typeof suites;
 
@@ -61,7 +66,7 @@ try {
 }
 
 async function start(): Promise<{ variables: Record<string, string>; stop(): Promise<void> }> {
-  if (wanted.includes("kafka") || wanted.includes("strangers")) {
+  if ((["kafka", "sink", "strangers"] as const).some((name) => wanted.includes(name))) {
     const { variables } = await startServices({ folder });
     return {
       variables: { ...variables, TEST_SERVICES_FOLDER: folder },

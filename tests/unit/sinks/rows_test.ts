@@ -89,6 +89,7 @@ describe("sinkTables", () => {
       offset: 9_007_199_254_740_991,
       log_time: 1_768_500_000_001,
       replayed: 0,
+      generation: 0,
       reason: "too_late",
       message: "",
       event_time: Date.UTC(2026, 0, 15, 17, 49, 30),
@@ -96,6 +97,12 @@ describe("sinkTables", () => {
       key_base64: "aw==",
       value_base64: "/wAK",
     });
+  });
+
+  it("late-events: the publisher's log epoch and generation go before those of the installation", () => {
+    const cells = row("late-events", record("x", { ...headers, log_epoch: "2", generation: "7" }));
+    const { log_epoch, generation } = cells as Record<string, unknown>;
+    assert.deepEqual([log_epoch, generation], [2, 7]);
   });
 
   const refusals: [string, LogRecord, string][] = [
@@ -111,6 +118,7 @@ describe("sinkTables", () => {
     ["ride-facts", record("{}"), "field_invalid"],
     ["dead-letters", record("anything"), "headers_invalid"],
     ["late-events", record("x", { ...headers, source_offset: "-1" }), "headers_invalid"],
+    ["dead-letters", record("x", { ...headers, generation: "65536" }), "headers_invalid"],
   ];
   for (const [topic, from, code] of refusals) {
     it(`${topic}: no row, ${code}`, () => assert.equal(row(topic, from), code));

@@ -51,6 +51,8 @@ describe("a handler that throws", () => {
       source_partition: "0",
       source_offset: "1",
       source_timestamp: iso(10),
+      log_epoch: "0",
+      generation: "1",
       reason: "handler_failed",
       field: "",
       message: "the state is poisoned",

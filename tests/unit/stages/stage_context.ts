@@ -30,7 +30,7 @@ export function stageContext(over: Partial<StageContext> = {}): StageContext {
     foldVersion: "f1",
     generation: 1,
     logEpoch: 0,
-  topicPrefix: "",
+    topicPrefix: "",
     cut: { fromMs: null, untilMs: null },
     endedRideMs: 60 * minuteMs,
     driverMs: 60 * minuteMs,
