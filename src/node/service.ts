@@ -139,6 +139,10 @@ async function openClickHouse(
     clock,
     replayed: false,
     poisoned: (row) => signals.rowRefused(row),
+    gapFound: ({ topic, partition }, { from, to }) =>
+      signals.say(
+        `ClickHouse lacks ${topic}/${partition} from offset ${from} to ${to}: the log had forgotten them`,
+      ),
     failed,
   });
 }
