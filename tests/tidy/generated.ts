@@ -14,6 +14,7 @@ import { rejectionCodes } from "../../src/codec/rejection.ts";
 import { settings } from "../../src/config.ts";
 import { errorCodes } from "../../src/errors.ts";
 import { httpErrorCodes } from "../../src/http/errors.ts";
+import { refusedReason } from "../../src/node/refused_row.ts";
 import { registry } from "../../src/telemetry/metrics.ts";
 import type { Codes } from "./code_sections.ts";
 
@@ -90,6 +91,7 @@ export function codeRoles(): Codes {
   const add = (name: string, role: string) => roles.set(name, [...(roles.get(name) ?? []), role]);
   for (const [name, { exit }] of Object.entries(errorCodes)) add(name, `exit code ${exit}`);
   for (const name of Object.keys(rejectionCodes)) add(name, "dead letter");
+  add(refusedReason, "dead letter");
   for (const [name, { status }] of Object.entries(httpErrorCodes)) add(name, `HTTP ${status}`);
   add(cancellationRateHigh.name, "alert");
   return roles;
