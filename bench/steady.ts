@@ -1,7 +1,7 @@
 /**
  * One process of the service on a real Kafka, measured from outside.
  *
- *   deno run -A bench/steady.ts [--events 1000000] [--rate 20000/s] [--seconds 60] [--positions 0.5] [--clickhouse]
+ *   deno run -A bench/steady.ts [--events 1000000] [--rate 20000/s] [--seconds 60] [--positions 0.99] [--clickhouse]
  *
  * 1. Catch-up: a backlog of `--events` records is there before the process starts. Records per CPU-second = backlog /
  *    CPU of the process from its start to the last record's published windows, start-up included.
@@ -32,7 +32,7 @@ const { values } = parseArgs({
     events: { type: "string", default: "1000000" },
     rate: { type: "string", default: "20000/s" },
     seconds: { type: "string", default: "60" },
-    positions: { type: "string", default: "0.5" },
+    positions: { type: "string", default: "0.99" },
     clickhouse: { type: "boolean", default: false },
   },
 });

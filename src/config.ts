@@ -290,7 +290,7 @@ export const settings = {
     ...integer(minuteMs, dayMs, "ms"),
   }),
   WAYMARK_FLUSH_MS: setting({
-    fallback: 200,
+    fallback: 100,
     help: "How often changes are published: shorter is fresher and costs more records.",
     ...integer(10, 60_000, "ms"),
   }),
