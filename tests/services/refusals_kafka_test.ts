@@ -71,11 +71,26 @@ async function recreate(rides: number[]): Promise<void> {
 
 /** The process does not start, says so by this code, and publishes nothing. */
 async function refuses(code: string, told: RegExp): Promise<void> {
-  const before = await at.published();
+  await refusesOne(code, told, (counts) => counts);
+}
+
+/**
+ * The same where only one partition is refused: the others are right and may have begun, so they may have told the
+ * cities again what they are at before the process has ended.
+ */
+async function refusesOne(
+  code: string,
+  told: RegExp,
+  counted: (counts: Record<string, number>) => Record<string, number> = withoutPartials,
+): Promise<void> {
+  const before = counted(await at.published());
   const ending = await at.refused();
   saysSo(ending, code, told);
-  assert.deepEqual(await at.published(), before, "published by a process that was refused");
+  assert.deepEqual(counted(await at.published()), before, "published by a process that was refused");
 }
+
+const withoutPartials = (counts: Record<string, number>) =>
+  Object.fromEntries(Object.entries(counts).filter(([topic]) => !topic.includes("city-partials")));
 
 function saysSo({ code: exit, output }: Ending, code: string, told: RegExp): void {
   const [last = ""] = output.split("\n").filter((line) => line.startsWith("waymark: ")).slice(-1);
@@ -97,7 +112,7 @@ describe("row 10: a start", () => {
     await folded();
     await at.send(0, 5);
     await trim(rideEvents(), [14, 0]);
-    await refuses("log_trimmed", /at offset 10 but the log begins at 14: 4 records are gone\. Restore/);
+    await refusesOne("log_trimmed", /at offset 10 but the log begins at 14: 4 records are gone\. Restore/);
   });
 
   it("over a log that was trimmed begins cold once the partition's snapshots are removed", async () => {
