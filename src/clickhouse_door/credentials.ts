@@ -2,8 +2,8 @@
  * Who may ask: one of the read keys as ClickHouse's password, in each of the ways that its clients send it. The user
  * name is free. Keys are compared in constant time, so that the time tells nothing but the length.
  */
-import { timingSafeEqual } from "node:crypto";
-import { fromUtf8, utf8 } from "../ids.ts";
+import { utf8 } from "../ids.ts";
+import { basicPassword, isAmong } from "../keys.ts";
 import { type Failure, refuse } from "./failure.ts";
 
 /** Null when the request may pass. Without keys everybody may. */
@@ -23,20 +23,5 @@ function fromAuthorization(headers: Headers): string | null {
   const [, scheme, value] =
     /^(bearer|basic) +([\x21-\x7e]{1,1024})$/i.exec(headers.get("authorization") ?? "") ?? [];
   if (value === undefined || scheme?.toLowerCase() === "bearer") return value ?? null;
-  try {
-    const pair = fromUtf8(Uint8Array.from(atob(value), (char) => char.charCodeAt(0)));
-    return pair.includes(":") ? pair.slice(pair.indexOf(":") + 1) : null;
-  } catch {
-    return null;
-  }
-}
-
-function isAmong(keys: readonly Uint8Array[], key: Uint8Array): boolean {
-  let found = false;
-  for (const known of keys) {
-    const comparable = known.length === key.length ? key : known;
-    const same = timingSafeEqual(known, comparable) && comparable === key;
-    found = found || same;
-  }
-  return found;
+  return basicPassword(value);
 }

@@ -9,8 +9,8 @@
  *
  * Keys are compared in constant time with every key of both lists, so that the time tells nothing but the length.
  */
-import { timingSafeEqual } from "node:crypto";
-import { fromUtf8, utf8 } from "../ids.ts";
+import { utf8 } from "../ids.ts";
+import { basicPassword, isAmong } from "../keys.ts";
 import { refuse, type Refused } from "./errors.ts";
 
 export type Scope = "open" | "read" | "ingest";
@@ -57,20 +57,5 @@ function keyOf(header: string | null, scope: Scope): string | null {
   if (scheme === undefined || value === undefined) return null;
   if (scheme.toLowerCase() === "bearer") return value;
   if (scope !== "read") return null;
-  try {
-    const pair = fromUtf8(Uint8Array.from(atob(value), (char) => char.charCodeAt(0)));
-    return pair.includes(":") ? pair.slice(pair.indexOf(":") + 1) : null;
-  } catch {
-    return null;
-  }
-}
-
-function isAmong(keys: readonly Uint8Array[], key: Uint8Array): boolean {
-  let found = false;
-  for (const known of keys) {
-    const comparable = known.length === key.length ? key : known;
-    const same = timingSafeEqual(known, comparable) && comparable === key;
-    found = found || same;
-  }
-  return found;
+  return basicPassword(value);
 }
