@@ -233,14 +233,17 @@ describe("documents", () => {
     );
   });
 
-  it("a decision without a part, and a gap in the numbers, are found", () => {
+  it("a decision without a part, and a number taken twice, are found", () => {
     const text = "# 0001 x\n\n## Context\n\n## Decision\n\n## Rejected\n";
     assert.deepEqual(decisionBreaches(one("docs/decisions/0001-x.md", text)), [
       `docs/decisions/0001-x.md: has no part "## Consequences"`,
     ]);
     assert.deepEqual(
-      decisionBreaches(one("docs/decisions/0002-x.md", text))[0],
-      `docs/decisions/0002-x.md: the next decision has number 0001`,
+      decisionBreaches([
+        ...one("docs/decisions/0001-w.md", text),
+        ...one("docs/decisions/0001-x.md", text),
+      ])[1],
+      `docs/decisions/0001-x.md: a decision has a number of its own, such as 0042-`,
     );
   });
 

@@ -117,14 +117,20 @@ export function mapBreaches(map: string, paths: ReadonlySet<string>): string[] {
   ];
 }
 
-/** Decisions are numbered without gaps, and each says what was decided, why, and what was not. */
+/**
+ * Each decision has a number of its own, and says what was decided, why, and what was not. Numbers are given out when
+ * the writing begins: one that is missing may stand on another branch.
+ */
 export function decisionBreaches(decisions: readonly TextFile[]): string[] {
   const parts = ["Context", "Decision", "Rejected", "Consequences"];
+  const numberOf = (path: string) => path.slice(path.lastIndexOf("/") + 1).split("-")[0]!;
   return decisions.flatMap(({ path, text }, i) => {
-    const number = String(i + 1).padStart(4, "0");
-    const name = path.slice(path.lastIndexOf("/") + 1);
+    const number = numberOf(path);
+    const taken = decisions.slice(0, i).some((other) => numberOf(other.path) === number);
     return [
-      ...(name.startsWith(`${number}-`) ? [] : [`${path}: the next decision has number ${number}`]),
+      ...(/^\d{4}$/.test(number) && !taken
+        ? []
+        : [`${path}: a decision has a number of its own, such as 0042-`]),
       ...(text.startsWith(`# ${number} `)
         ? []
         : [`${path}: begins with "# ${number} " and what was decided`]),
