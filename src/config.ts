@@ -13,6 +13,7 @@ import {
   brokers,
   httpAddress,
   integer,
+  keyEntries,
   keys,
   minutes,
   oneOf,
@@ -105,7 +106,7 @@ export const settings = {
   }),
   WAYMARK_HOST: setting({
     fallback: "127.0.0.1",
-    help: "Address the HTTP doors listen on. Other than loopback needs both key settings.",
+    help: "Address the HTTP doors listen on. Other than loopback needs keys for posting and for reading.",
     ...text("an IP address or host name", /^[0-9A-Za-z.:-]{1,253}$/),
   }),
   WAYMARK_PORT: setting({
@@ -201,11 +202,26 @@ export const settings = {
     fallback: [] as string[],
     help: "Bearer keys that may post events. None: posting is open, on loopback only.",
     secret: true,
-    ...keys,
+    ...keyEntries,
   }),
   WAYMARK_READ_KEYS: setting({
     fallback: [] as string[],
     help: "Bearer keys that may read. None: reading is open, on loopback only.",
+    secret: true,
+    ...keyEntries,
+  }),
+  WAYMARK_ADMIN_KEYS: setting({
+    fallback: [] as string[],
+    help:
+      "Bearer keys that may administer, and read. None: administration is closed wherever any key is set.",
+    secret: true,
+    ...keyEntries,
+  }),
+  WAYMARK_FLEET_KEYS: setting({
+    fallback: [] as string[],
+    help:
+      "Keys with which the processes of one installation ask each other: all take every one of them, the first is sent. " +
+      "None: the first of WAYMARK_READ_KEYS that is neither hashed nor ends.",
     secret: true,
     ...keys,
   }),

@@ -1,12 +1,14 @@
 /** What settings must be to each other: values that are right one by one and wrong together. */
 import type { Config, SettingName } from "./config.ts";
 import { WaymarkError } from "./errors.ts";
+import { sendableKey } from "./keys.ts";
 import { minuteMs } from "./time.ts";
 
 /** Throws config_invalid, keys_required. */
 export function refuseUnfit(config: Config): void {
   refuseOpenDoor(config);
   refuseStray(config);
+  refuseMuteFleet(config);
   refuseRelations(config);
 }
 
@@ -56,6 +58,18 @@ function refuseStray(config: Config): void {
       "WAYMARK_PUBLISH_FROM is not before WAYMARK_PUBLISH_UNTIL; allowed: before it",
     );
   }
+}
+
+/** A hash can be recognised, but not sent: the processes could not ask each other. */
+function refuseMuteFleet(config: Config): void {
+  const { WAYMARK_READ_KEYS: read, WAYMARK_FLEET_KEYS: fleet } = config;
+  if (config.KAFKA_BROKERS.length === 0 || read.length === 0 || fleet.length > 0) return;
+  if (sendableKey(read) !== null) return;
+  throw new WaymarkError(
+    "config_invalid",
+    "WAYMARK_READ_KEYS holds only hashes and keys that end; allowed with KAFKA_BROKERS: together with " +
+      "WAYMARK_FLEET_KEYS, which the processes send to each other",
+  );
 }
 
 function refuseRelations(config: Config): void {

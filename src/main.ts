@@ -7,6 +7,7 @@
 import { settingsHelp } from "./config.ts";
 import { messageOf, WaymarkError } from "./errors.ts";
 import { type Command, helpOf, parse } from "./commands/command.ts";
+import { keysCommand } from "./commands/keys.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { servicesCommand } from "./commands/services.ts";
@@ -21,6 +22,7 @@ const commands: Command[] = [
   trafficCommand,
   topicsCommand,
   migrateCommand,
+  keysCommand,
   servicesCommand,
 ];
 

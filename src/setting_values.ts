@@ -1,4 +1,5 @@
 /** What a setting's value may be: each kind with the words that say so, and how its text is read. */
+import { parseKeyEntry } from "./keys.ts";
 import { dayMs, hourMs, minuteMs } from "./time.ts";
 import { type ByTopic, type TopicName, topicNames } from "./topic_defaults.ts";
 
@@ -20,11 +21,25 @@ export const oneOf = <const T extends string>(...values: T[]) => ({
   parse: (value: string): T | undefined => values.find((v) => v === value),
 });
 
+const listed = (value: string): string[] => value.split(",").map((k) => k.trim()).filter((k) => k !== "");
+
+/** Keys to be sent. */
 export const keys = {
   allowed: "keys of 16 to 128 letters, digits, - or _, separated by commas",
   parse(value: string): string[] | undefined {
-    const list = value.split(",").map((k) => k.trim()).filter((k) => k !== "");
+    const list = listed(value);
     return list.every((k) => /^[A-Za-z0-9_-]{16,128}$/.test(k)) ? list : undefined;
+  },
+};
+
+/** Keys to be recognised (src/keys.ts). */
+export const keyEntries = {
+  allowed:
+    "[name=]KEY or [name=]sha256:HEX, each with @2027-01-31 or @2027-01-31T18:00Z for when it ends, separated by commas; " +
+    "KEY: 16 to 128 letters, digits, - or _",
+  parse(value: string): string[] | undefined {
+    const list = listed(value);
+    return list.every((entry) => parseKeyEntry(entry) !== null) ? list : undefined;
   },
 };
 

@@ -1,22 +1,27 @@
 /**
  * Who may ask: one of the read keys as ClickHouse's password, in each of the ways that its clients send it. The user
- * name is free. Keys are compared in constant time, so that the time tells nothing but the length.
+ * name is free.
  */
-import { utf8 } from "../ids.ts";
-import { basicPassword, isAmong } from "../keys.ts";
+import { basicPassword, type KeyRing } from "../keys.ts";
 import { type Failure, refuse } from "./failure.ts";
 
 /** Null when the request may pass. Without keys everybody may. */
-export function refuseStranger(url: URL, headers: Headers, keys: readonly string[]): Failure | null {
-  if (keys.length === 0) return null;
+export function refuseStranger(
+  url: URL,
+  headers: Headers,
+  { keys, nowMs }: { keys: KeyRing<"read">; nowMs: number },
+): Failure | null {
+  if (keys.count("read") === 0) return null;
   const given = headers.get("x-clickhouse-key") ?? fromAuthorization(headers) ??
     url.searchParams.get("password");
   if (given === null || given === "") {
     return refuse("REQUIRED_PASSWORD", "Authentication failed: a read key is wanted as password");
   }
-  return isAmong(keys.map(utf8), utf8(given))
-    ? null
-    : refuse("AUTHENTICATION_FAILED", "Authentication failed: the password is not one of the read keys");
+  const found = keys.find(given, nowMs);
+  return found !== null && found.lists.size > 0 ? null : refuse(
+    "AUTHENTICATION_FAILED",
+    "Authentication failed: the password is not one of the read keys, or has ended",
+  );
 }
 
 function fromAuthorization(headers: Headers): string | null {

@@ -12,6 +12,7 @@
  */
 import type { Clock } from "../time.ts";
 import { fromUtf8 } from "../ids.ts";
+import { keyRing } from "../keys.ts";
 import { readAsked } from "./asked.ts";
 import { readBody } from "./body.ts";
 import { type DoorBounds, doorBounds } from "./bounds.ts";
@@ -28,7 +29,7 @@ export type DoorOptions = {
   /** 0 takes a free one. */
   port: number;
   access: "read" | "all";
-  /** Passwords of readers; none leaves the door open. */
+  /** Passwords of readers, as entries of a key setting; none leaves the door open. */
   keys: readonly string[];
   clock: Clock;
   bounds?: Partial<DoorBounds>;
@@ -70,6 +71,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
 type Answering = Pick<DoorOptions, "access" | "keys" | "clock"> & { bounds: DoorBounds };
 
 function answering(engine: Engine, { access, keys, clock, bounds }: Answering) {
+  const readers = keyRing({ read: keys });
   const refused = refusedFunctions(engine.tableFunctions);
   const begunAt = clock.nowMs().toString(36);
   let asked = 0;
@@ -80,7 +82,7 @@ function answering(engine: Engine, { access, keys, clock, bounds }: Answering) {
     if (url.pathname !== "/") return plain(404, `There is no handle ${url.pathname}\n`);
     if (!["GET", "HEAD", "POST"].includes(request.method)) return plain(405, "Allowed: GET, HEAD, POST\n");
     const fail = (failure: Failure) => failureResponse(failure, queryId);
-    const stranger = refuseStranger(url, request.headers, keys);
+    const stranger = refuseStranger(url, request.headers, { keys: readers, nowMs: clock.nowMs() });
     if (stranger !== null) return fail(stranger);
     const readOnly = access === "read" || request.method !== "POST";
     const wanted = readAsked(url, request.headers, { bounds, readOnly });

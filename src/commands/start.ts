@@ -2,6 +2,7 @@
 import type { Config } from "../config.ts";
 import { WaymarkError } from "../errors.ts";
 import { type App, createApp } from "../http/app.ts";
+import { keysOf } from "../http/auth.ts";
 import { type Service, startService } from "../node/service.ts";
 import { ledgerView } from "../node/views.ts";
 import { createSignals, type Signals } from "../telemetry/signals.ts";
@@ -110,7 +111,7 @@ const serverStopMs = 5 * secondMs;
 function appOf(service: Service, config: Config, signals: Signals): App {
   return createApp({
     handles: service.handles,
-    config: { ingestKeys: config.WAYMARK_INGEST_KEYS, readKeys: config.WAYMARK_READ_KEYS },
+    config: keysOf(config),
     clock: systemClock,
     defect: (thrown, requestId) => signals.defect(thrown, requestId),
   });

@@ -37,7 +37,7 @@ export type App = {
 
 export function createApp({ handles, config, clock, defect, ...given }: AppOptions): App {
   const bounds: DoorBounds = { ...doorBounds, ...given.bounds };
-  const gate = createGate(config);
+  const gate = createGate(config, clock);
   const readBody = createBodyReader({ clock, bounds });
   const streams = createStreams({ handles, clock, bounds });
   const assets = readAssets();
@@ -60,8 +60,8 @@ export function createApp({ handles, config, clock, defect, ...given }: AppOptio
 
   const guarded = (route: Route) => async (context: DoorContext): Promise<Response> => {
     const request = context.req.raw;
-    const refused = gate(route.scope, request);
-    if (refused !== null) return turnedAway(request, refusalResponse(refused));
+    const passed = gate(route.scope, request);
+    if (!passed.ok) return turnedAway(request, refusalResponse(passed));
     const url = new URL(request.url);
     const stray = route.query === null ? null : strayParameter(url, route.query);
     if (stray !== null) return turnedAway(request, refusalResponse(stray));
@@ -78,7 +78,7 @@ export function createApp({ handles, config, clock, defect, ...given }: AppOptio
   };
 
   const counted =
-    (path: string, answer: (context: DoorContext) => Response | Promise<Response>) =>
+    (metric: string, answer: (context: DoorContext) => Response | Promise<Response>) =>
     async (context: DoorContext): Promise<Response> => {
       let response: Response;
       try {
@@ -88,11 +88,11 @@ export function createApp({ handles, config, clock, defect, ...given }: AppOptio
         response = thrownResponse(thrown, id);
         if (response.status === 500) defect?.(thrown, id);
       }
-      metrics.requests.inc({ route: path, status: String(response.status) });
+      metrics.requests.inc({ route: metric, status: String(response.status) });
       return response;
     };
 
-  for (const route of table) app.on(route.method, route.path, counted(route.path, guarded(route)));
+  for (const route of table) app.on(route.method, route.path, counted(route.metric, guarded(route)));
   for (const [path, methods] of methodsByPath(table)) {
     app.all(
       path,

@@ -1,48 +1,90 @@
 /**
- * Who may use a door: bearer keys, one list for posting, one for reading.
+ * Who may use a door: keys, each on one list or several; and what each list may do, as a table.
  *
- * Every route names its scope in routes.ts, so none can be added without one. A key of the other list is 403, an
- * unknown one 401. No keys configured for a scope leaves it open, which config.ts allows on loopback only.
+ * Every route names its scope in routes.ts, so none can be added without one. A key whose lists do not have the scope
+ * is 403, one that has ended or is unknown 401. Without keys for a scope it is open, which config.ts allows on loopback
+ * only; `admin` is open only while there are no keys at all: setting up readers must not hand out more.
  *
  * People open the pages with a browser, which cannot send a bearer key: for reading, the key is accepted as the
- * password of HTTP Basic too, and the browser then sends it with the page's own requests.
- *
- * Keys are compared in constant time with every key of both lists, so that the time tells nothing but the length.
+ * password of HTTP Basic too, and the browser then sends it with the page's own requests. What changes anything takes
+ * bearer keys only: a browser sends a password along with whatever page of whomever asks it to.
  */
-import { utf8 } from "../ids.ts";
-import { basicPassword, isAmong } from "../keys.ts";
+import type { Config } from "../config.ts";
+import { basicPassword, type KeyRing, keyRing } from "../keys.ts";
+import type { Clock } from "../time.ts";
 import { refuse, type Refused } from "./errors.ts";
 
-export type Scope = "open" | "read" | "ingest";
-export type Keys = { ingestKeys: readonly string[]; readKeys: readonly string[] };
+export type Scope = "open" | "read" | "ingest" | "admin";
 
-/** Null when the request may pass. */
-export type Gate = (scope: Scope, request: Request) => Refused | null;
+/** Entries of the key settings, as `parseKeyEntry` (src/keys.ts) takes them. */
+export type Keys = {
+  ingestKeys: readonly string[];
+  readKeys: readonly string[];
+  adminKeys?: readonly string[];
+  /** With which the other processes of the groups ask. */
+  fleetKeys?: readonly string[];
+};
 
-export function createGate({ ingestKeys, readKeys }: Keys): Gate {
-  const lists = { ingest: ingestKeys.map(utf8), read: readKeys.map(utf8) };
+type List = "ingest" | "read" | "admin" | "fleet";
+
+/** What the keys of a list may do. */
+export const grants: Readonly<Record<List, readonly Exclude<Scope, "open">[]>> = {
+  ingest: ["ingest"],
+  read: ["read"],
+  admin: ["admin", "read"],
+  fleet: ["read"],
+};
+
+/** `key` names who asks; null where the door is open and no key that is known was shown. */
+export type Passed = { ok: true; key: string | null };
+export type Gate = (scope: Scope, request: Request) => Passed | Refused;
+
+export const keysOf = (config: Config): Keys => ({
+  ingestKeys: config.WAYMARK_INGEST_KEYS,
+  readKeys: config.WAYMARK_READ_KEYS,
+  adminKeys: config.WAYMARK_ADMIN_KEYS,
+  fleetKeys: config.WAYMARK_FLEET_KEYS,
+});
+
+export function createGate(keys: Keys, clock: Pick<Clock, "nowMs">): Gate {
+  const { ingestKeys, readKeys, adminKeys = [], fleetKeys = [] } = keys;
+  const ring = keyRing<List>({ ingest: ingestKeys, read: readKeys, admin: adminKeys, fleet: fleetKeys });
+  const passed: Passed = { ok: true, key: null };
   return (scope, request) => {
-    if (scope === "open" || lists[scope].length === 0) return null;
-    const given = keyOf(request.headers.get("authorization"), scope);
+    if (scope === "open") return passed;
+    const open = isOpen(ring, scope);
+    const header = request.headers.get("authorization");
+    if (header === null && open) return passed;
+    const given = keyOf(header, scope);
+    const found = given === null ? null : ring.find(given, clock.nowMs());
+    if (open) return found === null ? passed : { ok: true, key: found.name };
     if (given === null) return challenge(scope, request, "key_missing", missing[scope]);
-    const key = utf8(given);
-    const fits = { ingest: isAmong(lists.ingest, key), read: isAmong(lists.read, key) };
-    if (fits[scope]) return null;
-    return fits[scope === "read" ? "ingest" : "read"]
-      ? refuse("key_scope", `the key is not one for ${scope === "read" ? "reading" : "posting"}`)
-      : challenge(scope, request, "key_unknown", "the key is not known here");
+    if (found === null) return challenge(scope, request, "key_unknown", "the key is not known here");
+    if (found.lists.size === 0) {
+      return challenge(scope, request, "key_expired", "the key has ended; ask for a new one");
+    }
+    if ([...found.lists].some((list) => grants[list].includes(scope))) return { ok: true, key: found.name };
+    return refuse("key_scope", `the key is not one for ${purpose[scope]}`);
   };
 }
+
+function isOpen(ring: KeyRing<List>, scope: Exclude<Scope, "open">): boolean {
+  if (scope !== "admin") return ring.count(scope) === 0;
+  return (Object.keys(grants) as List[]).every((list) => ring.count(list) === 0);
+}
+
+const purpose = { read: "reading", ingest: "posting", admin: "administration" };
 
 const missing = {
   read: "reading needs a key; send the header Authorization: Bearer <one of WAYMARK_READ_KEYS>",
   ingest: "posting needs a key; send the header Authorization: Bearer <one of WAYMARK_INGEST_KEYS>",
+  admin: "this needs a key; send the header Authorization: Bearer <one of WAYMARK_ADMIN_KEYS>",
 };
 
 function challenge(
-  scope: "read" | "ingest",
+  scope: Exclude<Scope, "open">,
   request: Request,
-  code: "key_missing" | "key_unknown",
+  code: "key_missing" | "key_unknown" | "key_expired",
   message: string,
 ): Refused {
   const forPeople = scope === "read" && (request.headers.get("accept") ?? "").includes("text/html");

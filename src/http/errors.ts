@@ -11,7 +11,11 @@ type HttpError = { status: number; retryAfterS?: number; help: string };
 export const httpErrorCodes = {
   key_missing: { status: 401, help: "the request carries no key and this door needs one" },
   key_unknown: { status: 401, help: "the key is not one of the configured keys" },
-  key_scope: { status: 403, help: "the key is valid, but for the other kind of door (posting or reading)" },
+  key_expired: { status: 401, help: "the key is configured with an end that has passed" },
+  key_scope: {
+    status: 403,
+    help: "the key is valid, but not for this kind of door (posting, reading or administration)",
+  },
   route_not_found: { status: 404, help: "there is nothing at this path" },
   method_not_allowed: { status: 405, help: "the path exists, but not for this method" },
   path_invalid: { status: 400, help: "an id or city name in the path is not possible" },

@@ -1,7 +1,9 @@
 /**
- * Every route as data: method, path, who may use it, which query parameters it knows, and what answers.
+ * Every route as data: method, path, who may use it, what it is for, under which name it is counted, which query
+ * parameters it knows, and what answers.
  *
- * The scope is a required field: a route without a rule does not compile.
+ * All are required fields: a route without a rule, a description or a metric does not compile, and the test fails for
+ * one that nobody has thought about (tests/unit/http/routes_test.ts).
  */
 import type { Context } from "hono";
 import type { Clock } from "../time.ts";
@@ -28,6 +30,10 @@ export type Route = {
   method: "GET" | "POST";
   path: string;
   scope: Scope;
+  /** What a caller gets, as one sentence. */
+  description: string;
+  /** The value of `route` in metrics and in the access log: never with an id in it. */
+  metric: string;
   /** Query parameters; null takes any, for a page that people share links to. */
   query: readonly string[] | null;
   answer(request: Request, context: DoorContext, url: URL): Response | Promise<Response>;
@@ -47,65 +53,90 @@ export type RouteNeeds = {
 export function routes(needs: RouteNeeds): Route[] {
   const { handles, bounds, streams, assets } = needs;
   const none: readonly string[] = [];
-  const read = (path: string, answer: Route["answer"], query = none): Route => ({
+  const read = (path: string, description: string, answer: Route["answer"], query = none): Route => ({
     method: "GET",
     path,
     scope: "read",
+    description,
+    metric: path,
     query,
     answer,
   });
-  const open = (path: string, answer: Route["answer"], query: Route["query"] = null): Route => ({
+  const open = (path: string, description: string, answer: Route["answer"]): Route => ({
     method: "GET",
     path,
     scope: "open",
-    query,
+    description,
+    metric: path,
+    query: null,
     answer,
   });
-  const post = (path: string, answer: Route["answer"]): Route => ({
+  const post = (path: string, description: string, answer: Route["answer"]): Route => ({
     method: "POST",
     path,
     scope: "ingest",
+    description,
+    metric: path,
     query: none,
     answer,
   });
   const table: Route[] = [
-    post("/v1/events", (request) => ingest(request, eventsDoor, needs)),
-    post("/v1/locations", (request) => ingest(request, locationsDoor, needs)),
-    read("/v1/rides/:id", (request, context) => {
+    post("/v1/events", "Takes ride events in.", (request) => ingest(request, eventsDoor, needs)),
+    post("/v1/locations", "Takes driver positions in.", (request) => ingest(request, locationsDoor, needs)),
+    read("/v1/rides/:id", "The state of one ride, and where it comes from.", (request, context) => {
       const asked = { request, requestId: context.get("requestId") };
       return state.ride(handles, context.req.param("id") ?? "", asked);
     }),
-    read("/v1/drivers/:id", (request, context) => {
+    read("/v1/drivers/:id", "The state of one driver, and where it comes from.", (request, context) => {
       const asked = { request, requestId: context.get("requestId") };
       return state.driver(handles, context.req.param("id") ?? "", asked);
     }),
-    read("/v1/cities", () => state.cities(handles)),
-    read("/v1/cities/:city", (_, context) => state.city(handles, context.req.param("city") ?? "")),
-    read("/v1/cities/:city/windows", (_, context, url) => {
-      const name = pathText(context.req.param("city") ?? "", "city");
-      if (!name.ok) return refusalResponse(name);
-      const wanted = windowRange(url, bounds);
-      return wanted.ok ? cityWindows(handles, name.value, wanted.range) : refusalResponse(wanted);
-    }, ["from", "to", "limit"]),
-    read("/v1/partitions", (request) => state.partitions(handles, request)),
-    read("/v1/ledger", (request) => state.ledger(handles, request)),
-    read("/v1/alerts", () => state.alerts(handles)),
-    read("/v1/stream", async (request, _, url) => {
+    read("/v1/cities", "The current state of every city, worst first.", () => state.cities(handles)),
+    read(
+      "/v1/cities/:city",
+      "The current state of one city, and its alerts.",
+      (_, context) => state.city(handles, context.req.param("city") ?? ""),
+    ),
+    read(
+      "/v1/cities/:city/windows",
+      "The windows of one city, newest version of each.",
+      (_, context, url) => {
+        const name = pathText(context.req.param("city") ?? "", "city");
+        if (!name.ok) return refusalResponse(name);
+        const wanted = windowRange(url, bounds);
+        return wanted.ok ? cityWindows(handles, name.value, wanted.range) : refusalResponse(wanted);
+      },
+      ["from", "to", "limit"],
+    ),
+    read(
+      "/v1/partitions",
+      "Owner, position, lag and watermark of every partition.",
+      (request) => state.partitions(handles, request),
+    ),
+    read(
+      "/v1/ledger",
+      "What became of every record that was read.",
+      (request) => state.ledger(handles, request),
+    ),
+    read("/v1/alerts", "Open and recent alerts.", () => state.alerts(handles)),
+    read("/v1/stream", "Changes as they happen, as server-sent events.", async (request, _, url) => {
       await handles.fleet?.refresh(state.pageAgeMsMax);
       return streams.open(request, url);
     }, ["events"]),
-    read("/metrics", () => scrape(handles)),
-    open("/livez", () => livez(handles)),
-    open("/readyz", () => readyz(handles)),
-    open("/startupz", () => startupz(handles)),
+    read("/metrics", "Metrics of this process, as Prometheus reads them.", () => scrape(handles)),
+    open("/livez", "Whether the process answers.", () => livez(handles)),
+    open("/readyz", "Whether the process may be sent work, and why not.", () => readyz(handles)),
+    open("/startupz", "Whether everything was restored, and why not.", () => startupz(handles)),
   ];
   for (const asset of assets.values()) {
-    table.push(open(asset.path, (request) => assetResponse(asset, request)));
+    table.push(open(asset.path, "A file of the pages.", (request) => assetResponse(asset, request)));
   }
   table.push({
     method: "GET",
     path: "/",
     scope: "read",
+    description: "The operations page; for programs, the routes.",
+    metric: "/",
     query: null,
     async answer(request, _, url) {
       if (wantsHtml(request)) {

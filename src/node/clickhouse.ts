@@ -104,8 +104,9 @@ export async function openConfiguredAnalytics(
 async function startClickHouseDoor(
   { config, dataDir, clock }: Pick<ClickHouseOptions, "config" | "dataDir" | "clock">,
 ): Promise<Door | null> {
-  const { WAYMARK_CLICKHOUSE_PORT: port, WAYMARK_HOST: host, WAYMARK_READ_KEYS: keys } = config;
+  const { WAYMARK_CLICKHOUSE_PORT: port, WAYMARK_HOST: host, WAYMARK_READ_KEYS: readers } = config;
   if (port === null) return null;
+  const keys = readers.length === 0 ? [] : [...readers, ...config.WAYMARK_ADMIN_KEYS];
   const door = { path: clickHousePath(dataDir), host, port, access: "read", keys, clock } as const;
   return await openDoor(door).catch((error) => {
     if (error instanceof WaymarkError) throw error;

@@ -14,6 +14,7 @@ import type { Fleet } from "../http/fleet_handle.ts";
 import { wholePartitions } from "../http/fleet_view.ts";
 import type { Handles, SinkView } from "../http/handles.ts";
 import { utf8 } from "../ids.ts";
+import { sendableKey } from "../keys.ts";
 import { limits } from "../limits.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
 import { topicName } from "../log/topics.ts";
@@ -180,7 +181,7 @@ function fleetOf(
       partitions: partitionViews(pipeline, node, clock.nowMs(), false),
       watermarks: cityWatermarks(pipeline),
     }),
-    readKey: config.WAYMARK_READ_KEYS[0] ?? null,
+    readKey: config.WAYMARK_FLEET_KEYS[0] ?? sendableKey(config.WAYMARK_READ_KEYS),
   });
 }
 

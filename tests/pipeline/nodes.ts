@@ -6,6 +6,7 @@
  */
 import type { Config } from "../../src/config.ts";
 import { createApp } from "../../src/http/app.ts";
+import { keysOf } from "../../src/http/auth.ts";
 import { type Server, startServer } from "../../src/http/serve.ts";
 import { memoryLog } from "../../src/log/memory.ts";
 import type { Log } from "../../src/log/port.ts";
@@ -74,8 +75,7 @@ export async function startNodes(names: readonly string[], given: Partial<Config
       node: name,
       parts: { log: logAt(url), store, housekeep: async () => {}, close: async () => {} },
     });
-    const keys = { ingestKeys: config.WAYMARK_INGEST_KEYS, readKeys: config.WAYMARK_READ_KEYS };
-    const app = createApp({ handles: service.handles, config: keys, clock: systemClock });
+    const app = createApp({ handles: service.handles, config: keysOf(config), clock: systemClock });
     let arrived = 0;
     const { fetch: answer } = app.hono;
     app.hono.fetch = (request, ...rest) => (arrived++, answer(request, ...rest));

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { readAsked } from "../../../src/clickhouse_door/asked.ts";
 import { doorBounds } from "../../../src/clickhouse_door/bounds.ts";
 import { refuseStranger } from "../../../src/clickhouse_door/credentials.ts";
+import { hashedEntry, keyRing } from "../../../src/keys.ts";
 
 const asked = (search: string, headers: Record<string, string> = {}, readOnly = true) =>
   readAsked(new URL(`http://h/?${search}`), new Headers(headers), { bounds: doorBounds, readOnly });
@@ -93,10 +94,16 @@ describe("readAsked", () => {
 });
 
 describe("refuseStranger", () => {
-  const keys = ["read-key-0123456789", "read-key-abcdefghij"];
+  const keys = ["read-key-0123456789", "read-key-abcdefghij", "read-key-that-ended"];
+  const nowMs = Date.UTC(2026, 0, 15);
+  const entries = [keys[0]!, `grafana=${hashedEntry(keys[1]!)}`, `${keys[2]}@2026-01-15`];
   const basic = (pair: string) => ({ authorization: `Basic ${btoa(pair)}` });
   const codeOf = (search: string, headers: Record<string, string>) =>
-    refuseStranger(new URL(`http://h/?${search}`), new Headers(headers), keys)?.code ?? null;
+    refuseStranger(new URL(`http://h/?${search}`), new Headers(headers), {
+      keys: keyRing({ read: entries }),
+      nowMs,
+    })?.code ??
+      null;
 
   const cases: [what: string, search: string, headers: Record<string, string>, code: number | null][] = [
     ["nothing", "", {}, 194],
@@ -105,6 +112,7 @@ describe("refuseStranger", () => {
     ["the key as basic password", "", basic(`any:${keys[0]}`), null],
     ["the key as bearer", "", { authorization: `Bearer ${keys[0]}` }, null],
     ["the key in the URL", `user=any&password=${keys[0]}`, {}, null],
+    ["a key that has ended", "", { "x-clickhouse-key": keys[2]! }, 516],
     ["another key", "", { "x-clickhouse-key": "read-key-0123456788" }, 516],
     ["a part of the key", "", { "x-clickhouse-key": "read-key-012345678" }, 516],
     ["the key as user", "", basic(`${keys[0]}:`), 194],
@@ -116,6 +124,9 @@ describe("refuseStranger", () => {
   }
 
   it("without keys everybody may pass", () => {
-    assert.equal(refuseStranger(new URL("http://h/"), new Headers(), []), null);
+    assert.equal(
+      refuseStranger(new URL("http://h/"), new Headers(), { keys: keyRing({ read: [] }), nowMs: 0 }),
+      null,
+    );
   });
 });

@@ -6,7 +6,10 @@ import { settle } from "../../../src/time.ts";
 import { type Doors, errorOf, event, openDoors } from "./doors.ts";
 
 const good = JSON.stringify(event());
-const keys = { ingestKeys: ["ingest-key-000001"], readKeys: ["read-key-00000001"] };
+const keys = {
+  ingestKeys: ["ingest-key-000001"],
+  readKeys: ["read-key-00000001", "read-key-00000002@2025-01-01"],
+};
 
 /** For every code a request that earns it. A code without one fails below. */
 const earned: Record<string, (doors: Doors) => Promise<Response>> = {
@@ -64,6 +67,7 @@ const earned: Record<string, (doors: Doors) => Promise<Response>> = {
 const earnedWithKeys: typeof earned = {
   key_missing: (d) => d.get("/v1/cities"),
   key_unknown: (d) => d.get("/v1/cities", { authorization: "Bearer unknown-key-00001" }),
+  key_expired: (d) => d.get("/v1/cities", { authorization: "Bearer read-key-00000002" }),
   key_scope: (d) => d.get("/v1/cities", { authorization: "Bearer ingest-key-000001" }),
 };
 

@@ -16,6 +16,8 @@ function refusal(environment: Record<string, string>): { code: string; message: 
 
 const key = "0123456789abcdef";
 
+const hash = `sha256:${"0f".repeat(32)}`;
+
 const kafka = { KAFKA_BROKERS: "kafka:9092" };
 const login = { KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_USERNAME: "u", KAFKA_SASL_PASSWORD: "p" };
 
@@ -115,7 +117,18 @@ const values: { [name in SettingName]: { wrong: string[]; right: [text: string, 
   WAYMARK_LOG_EPOCH: { wrong: ["-1", "10000"], right: [["0", 0]] },
   WAYMARK_OWNERS: { wrong: ["0", "65"], right: [["64", 64]] },
   WAYMARK_INGEST_KEYS: { wrong: ["short", `${key},short`], right: [[`${key}, ${key}x`, [key, `${key}x`]]] },
-  WAYMARK_READ_KEYS: { wrong: ["has space in it!"], right: [[key, [key]]] },
+  WAYMARK_READ_KEYS: {
+    wrong: [
+      "has space in it!",
+      `sha256:${"0".repeat(63)}`,
+      `Name=${key}`,
+      `${key}@tomorrow`,
+      `${key}@2026-02-31`,
+    ],
+    right: [[key, [key]], [`a=${key}@2027-01-31,${hash}`, [`a=${key}@2027-01-31`, hash]]],
+  },
+  WAYMARK_ADMIN_KEYS: { wrong: ["short"], right: [[hash, [hash]]] },
+  WAYMARK_FLEET_KEYS: { wrong: ["short", hash], right: [[key, [key]]] },
   WAYMARK_POST_KEY: { wrong: ["short"], right: [[key, [key]]] },
   WAYMARK_CLICKHOUSE: { wrong: ["yes", "ON"], right: [["off", "off"]] },
   WAYMARK_LOG_FSYNC: { wrong: ["1"], right: [["off", "off"]] },
@@ -159,7 +172,7 @@ describe("readConfig", () => {
   }
 
   it("shows no secret in a refusal", () => {
-    for (const name of ["WAYMARK_INGEST_KEYS", "WAYMARK_READ_KEYS"]) {
+    for (const name of ["INGEST", "READ", "ADMIN", "FLEET"].map((list) => `WAYMARK_${list}_KEYS`)) {
       assert.ok(!refusal({ [name]: "hunter2" }).message.includes("hunter2"));
     }
   });
@@ -200,6 +213,10 @@ describe("readConfig", () => {
     [{ ...kafka, KAFKA_SSL_CA: "ca.pem" }, "config_invalid"],
     [{ REDIS_URL: "rediss://redis", REDIS_TLS_CA: "ca.pem" }, "none"],
     [{ REDIS_URL: "redis://redis", REDIS_TLS_CA: "ca.pem" }, "config_invalid"],
+    [{ ...kafka, WAYMARK_READ_KEYS: `${hash},${key}@2027-01-31` }, "config_invalid"],
+    [{ ...kafka, WAYMARK_READ_KEYS: hash, WAYMARK_FLEET_KEYS: key }, "none"],
+    [{ ...kafka, WAYMARK_READ_KEYS: `${hash},${key}` }, "none"],
+    [{ WAYMARK_READ_KEYS: hash }, "none"],
     [{ ...kafka, WAYMARK_WORKERS: "2" }, "config_invalid"],
     [{ ...kafka, WAYMARK_WORKERS: "2", REDIS_URL: "redis://localhost" }, "none"],
     [{ CLICKHOUSE_URL: "http://ch:8123", WAYMARK_CLICKHOUSE_PORT: "0" }, "config_invalid"],
