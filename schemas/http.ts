@@ -95,6 +95,34 @@ export const driverView = z.object({
 }).meta({ title: "Driver", description: "A driver actor's state, with the position it is at." });
 export type DriverView = z.infer<typeof driverView>;
 
+/** Of a list: as much of a ride as tells which one it is. */
+export const rideRow = rideView.omit({ events: true, refused: true, marks: true, attempts: true });
+export type RideRow = z.infer<typeof rideRow>;
+
+export const driverRow = driverView.omit({ trail: true, refused: true });
+export type DriverRow = z.infer<typeof driverRow>;
+
+const page = {
+  /** Given as `cursor`, it answers with the next page; null: there is none. */
+  next: textOrNull,
+  /** Whether every partition was searched. */
+  complete: z.boolean(),
+  /** The partitions that nobody searched. */
+  missing: z.array(z.string()),
+};
+
+export const ridesAnswer = z.object({ rides: z.array(rideRow), ...page }).meta({
+  title: "Rides",
+  description: "Rides in memory that fit, by id.",
+});
+export type RidesAnswer = z.infer<typeof ridesAnswer>;
+
+export const driversAnswer = z.object({ drivers: z.array(driverRow), ...page }).meta({
+  title: "Drivers",
+  description: "Drivers in memory that fit, by id.",
+});
+export type DriversAnswer = z.infer<typeof driversAnswer>;
+
 export const partitionView = z.object({
   topic: z.string(),
   partition: whole,

@@ -1,5 +1,5 @@
 /**
- * `GET /v1/rides/{id}` and `/v1/drivers/{id}`: any node answers for any actor.
+ * `GET /v1/rides/{id}`, `/v1/drivers/{id}` and the explanation of a window: any node answers for what any node holds.
  *
  *   found here on its home partition ─► answered
  *   else ─► the node that holds the home partition ─► found there ─► passed on
@@ -18,12 +18,13 @@ import type { Asking, Fleet, NodeAnswer } from "./fleet_handle.ts";
 import { isForwarded, searchedHeader, searchedText } from "./forwarded.ts";
 import type { Looked } from "./handles.ts";
 
-export type ActorKind = "ride" | "driver";
+export type ActorKind = "ride" | "driver" | "window";
 
-export type ActorQuestion = { request: Request; requestId: string; kind: ActorKind; id: string };
+/** `path`: where another node is asked the same. */
+export type ActorQuestion = { request: Request; requestId: string; kind: ActorKind; path: string };
 
 export async function actorAnswer<T extends { owner: Provenance }>(
-  { request, requestId, kind, id }: ActorQuestion,
+  { request, requestId, kind, path }: ActorQuestion,
   local: Looked<T>,
   fleet: Fleet | null,
 ): Promise<Response> {
@@ -37,7 +38,7 @@ export async function actorAnswer<T extends { owner: Provenance }>(
   }
   if (fleet === null || local.view?.owner.partition === local.home) return localAnswer(kind, local);
   const asking: Asking = {
-    path: `/v1/${kind}s/${encodeURIComponent(id)}`,
+    path,
     authorization: request.headers.get("authorization"),
     requestId,
   };
@@ -143,10 +144,17 @@ function firstUnsearched(
 
 function missing(kind: ActorKind, owner: Provenance): Response {
   const { topic, partition, offset } = owner;
-  const message = `${topic}/${partition}, folded up to offset ${offset}, does not know this ${kind}; ` +
-    `it may have ended long ago or not have begun`;
+  const message = `${topic}/${partition}, folded up to offset ${offset}, does not know this ${kind}; ${
+    whyMissing[kind]
+  }`;
   return refusalResponse(refuse(`${kind}_not_found`, message, { beside: { owner } }));
 }
+
+const whyMissing: Record<ActorKind, string> = {
+  ride: "it may have ended long ago or not have begun",
+  driver: "it may have ended long ago or not have begun",
+  window: "nothing happened in it, or it has left memory",
+};
 
 function notReady(topic: string, partition: number): Response {
   const message = `${topic}/${partition} cannot answer now: it is being restored, has stopped, or is on a ` +

@@ -26,6 +26,12 @@ export const doorBounds = {
   partitionTickMs: 5 * secondMs,
   /** Bytes a client may leave unread before it is cut off. */
   streamBufferBytes: 1024 * 1024,
+  /** Searches through all actors under way at once; a further one is answered 503. */
+  searchesMax: 4,
+  /** Rows in one answer of a search. */
+  rowsLimitMax: 500,
+  /** How long another node may take to search what it has. */
+  searchMs: 5 * secondMs,
   /** Windows in one answer. */
   windowsLimitMax: 1_440,
 } as const;

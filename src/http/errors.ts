@@ -38,6 +38,7 @@ export const httpErrorCodes = {
   no_valid_items: { status: 400, help: "every item was rejected; the answer lists why" },
   ride_not_found: { status: 404, help: "the owner of the ride's partition does not know the ride" },
   driver_not_found: { status: 404, help: "the owner of the driver's partition does not know the driver" },
+  window_not_found: { status: 404, help: "the window is not in memory, or nothing happened in it" },
   city_not_found: { status: 404, help: "no window of this city has been published" },
   partition_not_ready: {
     status: 503,

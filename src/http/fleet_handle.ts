@@ -42,7 +42,13 @@ export type NodeAnswer = {
   searched: readonly number[] | null;
 };
 
-export type Asking = { path: string; authorization: string | null; requestId: string };
+export type Asking = {
+  path: string;
+  authorization: string | null;
+  requestId: string;
+  /** How long the answer may take; by default as long as one actor takes. */
+  withinMs?: number;
+};
 
 /** `answer` is null when the node did not give one in time. */
 export type Reported<T> = { node: OtherNode; answer: T | null };

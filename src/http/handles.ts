@@ -5,24 +5,29 @@
  */
 import type { AlertTransition } from "../../schemas/alert.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
+import type { ExplainedLate, WindowExplanation } from "../../schemas/explanation.ts";
 import type {
   CityWatermarks,
+  DriverRow,
   DriverView,
   LedgerView,
   PartitionView,
   Provenance,
+  RideRow,
   RideView,
   SinkView,
 } from "../../schemas/http.ts";
-import type { Fleet } from "./fleet_handle.ts";
+import type { Fleet, StageName } from "./fleet_handle.ts";
 
 export type {
   CityWatermarks,
+  DriverRow,
   DriverView,
   LedgerView,
   PartitionView,
   Provenance,
   Refusal,
+  RideRow,
   RideView,
   SeenEvent,
   SinkView,
@@ -31,7 +36,7 @@ export type {
 
 /** What this process alone can say of an actor. */
 export type Looked<T> = {
-  stage: "rides" | "locations";
+  stage: StageName;
   /** As the log names it. */
   topic: string;
   /** The partition that the actor's key hashes to. A misplaced record may have put it on any other. */
@@ -45,6 +50,28 @@ export type Looked<T> = {
   searched: readonly number[];
   /** The position of the home partition, when it was searched. */
   owner: Provenance | null;
+};
+
+/** The next `limit` ids after `after` that fit; null fits all. */
+export type RidesWanted = {
+  after: string;
+  limit: number;
+  city: string | null;
+  driverId: string | null;
+  states: readonly string[] | null;
+};
+export type DriversWanted = {
+  after: string;
+  limit: number;
+  city: string | null;
+  rideId: string | null;
+  statuses: readonly string[] | null;
+};
+
+/** What this process alone has found: `rows` by id, and whether there are more. */
+export type Found<T> = Pick<Looked<T>, "stage" | "topic" | "partitions" | "searched"> & {
+  rows: T[];
+  more: boolean;
 };
 
 /** The newest version of each published window that this node has read, and the alerts. */
@@ -79,6 +106,14 @@ export type Handles = {
   nowMs(): number;
   ride(id: string): Looked<RideView>;
   driver(id: string): Looked<DriverView>;
+  /** A window that starts then, taken apart; `late` asks ClickHouse for it, null when that cannot be asked. */
+  explain(city: string, startMs: number): Looked<Omit<WindowExplanation, "late">>;
+  late(
+    window: Pick<WindowExplanation, "city" | "window_start" | "window_end">,
+  ): Promise<ExplainedLate[] | null>;
+  /** What this process finds among its own; the doors put those of all nodes together. */
+  findRides(wanted: RidesWanted): Promise<Found<RideRow>>;
+  findDrivers(wanted: DriversWanted): Promise<Found<DriverRow>>;
   own: Own;
   /** Every partition: own ones as they are, those of the other nodes as last heard of. */
   partitions(): PartitionView[];

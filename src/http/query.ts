@@ -70,6 +70,25 @@ export function wordsParameter<T extends string>(
   });
 }
 
+/** An id or a city name; null when it is not given. */
+export function textParameter(url: URL, name: string, kind: "id" | "city"): Parsed<string | null> {
+  const given = url.searchParams.get(name);
+  if (given === null) return { ok: true, value: null };
+  const most = kind === "id" ? limits.idCharsMax : limits.cityCharsMax;
+  if (given.length >= 1 && given.length <= most && given.isWellFormed()) return { ok: true, value: given };
+  return refuse("query_invalid", `${name} is ${shown(given)}; allowed: 1 to ${most} characters`, {
+    field: name,
+  });
+}
+
+/** A time from the path, milliseconds. */
+export function pathTime(given: string, field: string): Parsed<number> {
+  const ms = timeShape.test(given) ? parseTimestamp(given) : null;
+  if (ms !== null) return { ok: true, value: ms };
+  const message = `${field} is ${shown(given)}; allowed: an ISO 8601 time such as 2026-01-15T18:00:00Z`;
+  return refuse("path_invalid", message, { field });
+}
+
 /** An id or a city name from the path. */
 export function pathText(given: string, field: "id" | "city"): Parsed<string> {
   const most = field === "id" ? limits.idCharsMax : limits.cityCharsMax;

@@ -13,12 +13,14 @@ import type { Scope } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
 import type { DoorBounds } from "./bounds.ts";
 import { refusalResponse } from "./errors.ts";
+import { explain } from "./explain_door.ts";
 import type { Handles } from "./handles.ts";
 import { livez, readyz, startupz } from "./health.ts";
 import { eventsDoor, ingest, locationsDoor } from "./ingest.ts";
 import { operationsPage } from "./operations_page.ts";
 import { pathText } from "./query.ts";
 import { scrape } from "./scrape.ts";
+import { createSearchDoors, driversQuery, ridesQuery } from "./search_doors.ts";
 import * as state from "./state_doors.ts";
 import type { Streams } from "./stream.ts";
 import { cityWindows, windowRange } from "./windows_door.ts";
@@ -52,6 +54,7 @@ export type RouteNeeds = {
 
 export function routes(needs: RouteNeeds): Route[] {
   const { handles, bounds, streams, assets } = needs;
+  const searches = createSearchDoors(handles, bounds);
   const none: readonly string[] = [];
   const read = (path: string, description: string, answer: Route["answer"], query = none): Route => ({
     method: "GET",
@@ -83,6 +86,18 @@ export function routes(needs: RouteNeeds): Route[] {
   const table: Route[] = [
     post("/v1/events", "Takes ride events in.", (request) => ingest(request, eventsDoor, needs)),
     post("/v1/locations", "Takes driver positions in.", (request) => ingest(request, locationsDoor, needs)),
+    read(
+      "/v1/rides",
+      "Rides in memory by city, state or driver, page by page.",
+      (request, context, url) => searches.rides({ request, requestId: context.get("requestId") }, url),
+      ridesQuery,
+    ),
+    read(
+      "/v1/drivers",
+      "Drivers in memory by city, status or ride, page by page.",
+      (request, context, url) => searches.drivers({ request, requestId: context.get("requestId") }, url),
+      driversQuery,
+    ),
     read("/v1/rides/:id", "The state of one ride, and where it comes from.", (request, context) => {
       const asked = { request, requestId: context.get("requestId") };
       return state.ride(handles, context.req.param("id") ?? "", asked);
@@ -107,6 +122,14 @@ export function routes(needs: RouteNeeds): Route[] {
         return wanted.ok ? cityWindows(handles, name.value, wanted.range) : refusalResponse(wanted);
       },
       ["from", "to", "limit"],
+    ),
+    read(
+      "/v1/cities/:city/windows/:start/explain",
+      "Which partitions contributed what to a window, what it waits for, what was late.",
+      (request, context) => {
+        const { city = "", start = "" } = context.req.param();
+        return explain(handles, { city, start }, { request, requestId: context.get("requestId") });
+      },
     ),
     read(
       "/v1/partitions",

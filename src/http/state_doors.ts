@@ -11,13 +11,13 @@ import { pathText } from "./query.ts";
 export const pageAgeMsMax = 5_000;
 const askedAgeMsMax = 1_000;
 
-type Asked = { request: Request; requestId: string };
+export type Asked = { request: Request; requestId: string };
 
 export async function ride(handles: Handles, given: string, asked: Asked): Promise<Response> {
   const id = pathText(given, "id");
   if (!id.ok) return refusalResponse(id);
   return await actorAnswer(
-    { ...asked, kind: "ride", id: id.value },
+    { ...asked, kind: "ride", path: `/v1/rides/${encodeURIComponent(id.value)}` },
     handles.ride(id.value),
     handles.fleet,
   );
@@ -27,7 +27,7 @@ export async function driver(handles: Handles, given: string, asked: Asked): Pro
   const id = pathText(given, "id");
   if (!id.ok) return refusalResponse(id);
   return await actorAnswer(
-    { ...asked, kind: "driver", id: id.value },
+    { ...asked, kind: "driver", path: `/v1/drivers/${encodeURIComponent(id.value)}` },
     handles.driver(id.value),
     handles.fleet,
   );

@@ -117,7 +117,7 @@ export function createFleet(options: FleetOptions): Fleet {
     async ask(other, asking) {
       if (other.address === null) return null;
       const { address } = other;
-      const bounds = { node, clock, withinMs: actorMsMax, bytesMax: actorBytesMax };
+      const bounds = { node, clock, withinMs: asking.withinMs ?? actorMsMax, bytesMax: actorBytesMax };
       return await bounded(() => askNode(address, asking, bounds));
     },
     async refresh(ageMsMax) {

@@ -23,13 +23,23 @@ import { windowsHistory } from "../sinks/windows_history.ts";
 import type { Signals } from "../telemetry/signals.ts";
 import type { Clock } from "../time.ts";
 import type { ClickHouse } from "./clickhouse.ts";
+import { lateEvents } from "./explain.ts";
+import { findDrivers, findRides } from "./find_actors.ts";
 import { createFleet } from "./fleet.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { restartFloors } from "./floors.ts";
 import { type Pipeline, startPipeline } from "./pipeline.ts";
 import { groupName } from "../runtime/host.ts";
 import { refuseReplayDir } from "./replay.ts";
-import { cityWatermarks, ledgerView, lookDriver, lookRide, partitionSeats, partitionViews } from "./views.ts";
+import {
+  cityWatermarks,
+  ledgerView,
+  lookDriver,
+  lookRide,
+  lookWindow,
+  partitionSeats,
+  partitionViews,
+} from "./views.ts";
 import { version } from "./version.ts";
 
 export type Service = {
@@ -211,6 +221,15 @@ function handlesOf(running: Running): Handles {
     nowMs: () => clock.nowMs(),
     ride: (id) => lookRide(pipeline, speaker(), id),
     driver: (id) => lookDriver(pipeline, speaker(), id),
+    explain: (city, startMs) => lookWindow(pipeline, speaker(), { city, startMs }),
+    async late({ city, window_start, window_end }) {
+      if (clickHouse === null) return null;
+      const [fromMs, untilMs] = [Date.parse(window_start), Date.parse(window_end)];
+      const topic = topicName("ride-events", pipeline.naming);
+      return await lateEvents(clickHouse.analytics, { city, fromMs, untilMs, topic }).catch(() => null);
+    },
+    findRides: (wanted) => findRides({ pipeline, clock, speaker }, wanted),
+    findDrivers: (wanted) => findDrivers({ pipeline, clock, speaker }, wanted),
     own,
     partitions() {
       if (fleet === null) return own.partitions();

@@ -5,7 +5,7 @@ import { driverStatuses } from "../../schemas/driver_location.ts";
 import { rideEventTypes } from "../../schemas/ride_event.ts";
 import { fromCents } from "../codec/money.ts";
 import type { Fold } from "../fold.ts";
-import type { Seat } from "../http/fleet_handle.ts";
+import type { Seat, StageName } from "../http/fleet_handle.ts";
 import type {
   CityWatermarks,
   DriverView,
@@ -26,6 +26,7 @@ import { type RideMemory, seenStride } from "../stages/rides.ts";
 import { isoTime } from "../time.ts";
 import { type Ledger, sumLedgers } from "../windows/ledger.ts";
 import { effectiveWatermark, holder } from "../windows/sources.ts";
+import { explainWindow, explanationOf, type HeldExplanation } from "./explain.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 const isoOrNull = (ms: number | null): string | null => ms === null ? null : isoTime(ms);
@@ -47,7 +48,7 @@ export function provenance(actor: PartitionActor, { node, nowMs }: Speaker): Pro
 }
 
 type Looking<F extends Fold, M, V> = {
-  stage: "rides" | "locations";
+  stage: StageName;
   source: TopicName;
   hosts: Host<F>[];
   find(fold: F): M | undefined;
@@ -99,7 +100,20 @@ export const lookDriver = (pipeline: Pipeline, speaker: Speaker, id: string): Lo
     show: driverView,
   });
 
-function rideView({ ride, seen, refused }: RideMemory, owner: Provenance): RideView {
+export const lookWindow = (
+  pipeline: Pipeline,
+  speaker: Speaker,
+  { city, startMs }: { city: string; startMs: number },
+): Looked<HeldExplanation> =>
+  look(pipeline, speaker, city, {
+    stage: "cities",
+    source: "city-partials",
+    hosts: pipeline.cities,
+    find: (fold) => explainWindow(fold, city, startMs + pipeline.context.windows.windowMs) ?? undefined,
+    show: explanationOf,
+  });
+
+export function rideView({ ride, seen, refused }: RideMemory, owner: Provenance): RideView {
   const { topic, partition } = owner;
   const events = Array.from({ length: seen.length / seenStride }, (_, i) => {
     const [, , type, eventMs, recordMs, offset] = seen.slice(i * seenStride, (i + 1) * seenStride) as [
@@ -146,7 +160,7 @@ function rideView({ ride, seen, refused }: RideMemory, owner: Provenance): RideV
   };
 }
 
-function driverView({ driver, trail, refused }: DriverMemory, owner: Provenance): DriverView {
+export function driverView({ driver, trail, refused }: DriverMemory, owner: Provenance): DriverView {
   return {
     driver_id: driver.id,
     city: driver.city,

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 export type QueryName =
   | "city_performance_last_hour"
   | "city_windows_from_raw"
+  | "late_in_window"
   | "requests_per_minute"
   | "windows_history";
 

@@ -13,7 +13,7 @@ import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import { dayMs } from "../time.ts";
 import { Closings, type ClosingsState } from "../windows/closings.ts";
-import { CityPanes, type CityPanesState } from "../windows/merge.ts";
+import { CityPanes, type CityPanesState, type WindowParts } from "../windows/merge.ts";
 import { decodePartial, type Partial, type SourceId } from "../windows/partial.ts";
 import { paneMs, paneStart } from "../windows/settings.ts";
 import { realWatermark, type Source } from "../windows/sources.ts";
@@ -264,6 +264,11 @@ export class CitiesFold implements Fold {
       watermarkMs: finite(this.#sources.rideMs),
       generation: this.#context.generation,
     });
+  }
+
+  /** What the window is summed from: for people who ask why. */
+  parts(name: string, endMs: number): WindowParts {
+    return this.#cities.get(name)?.panes.parts(endMs) ?? [];
   }
 
   #gauges(name: string, endMs: number): Gauges {

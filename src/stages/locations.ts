@@ -234,6 +234,11 @@ export class LocationsFold implements Fold {
     return this.#intake.ledger;
   }
 
+  /** Every driver in memory. May be walked in slices: one that leaves or comes meanwhile may be missed. */
+  *actors(): Generator<DriverMemory> {
+    for (const [, memory] of this.#drivers.entries()) yield memory;
+  }
+
   driver(id: string): DriverMemory | undefined {
     return this.#drivers.get(id);
   }

@@ -311,6 +311,11 @@ export class RidesFold implements Fold {
     return this.#intake.ledger;
   }
 
+  /** Every ride in memory. May be walked in slices: one that leaves or comes meanwhile may be missed. */
+  *actors(): Generator<RideMemory> {
+    for (const [, memory] of this.#rides.entries()) yield memory;
+  }
+
   ride(id: string): RideMemory | undefined {
     return this.#rides.get(id);
   }

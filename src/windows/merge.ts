@@ -13,6 +13,9 @@ export type SourceRegister = [source: number, position: number, offset: number, 
 
 type MergedPane = { values: number[]; positions: number; registers: Map<number, SourceRegister> };
 
+/** The panes of a window, with what each source has in them. */
+export type WindowParts = [paneStartMs: number, registers: SourceRegister[]][];
+
 export type MergedWindow = { values: number[]; positions: number; riders: number };
 
 /** `missed`: every window over the pane can no longer be summed completely. */
@@ -104,6 +107,15 @@ export class CityPanes {
   /** What a source has in a pane that is held. */
   held(paneStartMs: number, source: number): SourceRegister | undefined {
     return this.#panes.get(paneStartMs)?.registers.get(source);
+  }
+
+  /** What the window that ends at `endMs` is summed from. */
+  parts(endMs: number): WindowParts {
+    const parts: WindowParts = [];
+    for (let at = endMs - this.#windowMs; at < endMs; at += paneMs) {
+      parts.push([at, [...this.#panes.get(at)?.registers.values() ?? []]]);
+    }
+    return parts;
   }
 
   /** Lets panes go; `leaves` is told of each register that goes with them. */

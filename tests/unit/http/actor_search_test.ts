@@ -42,7 +42,7 @@ function fleetOf(nodes: Record<string, Node>) {
     request: new Request("http://localhost/v1/rides/ride-1", {
       headers: asking === null ? {} : { [forwardedHeader]: "node-a" },
     }),
-    ...{ requestId: "r-1", kind: "ride" as const, id: "ride-1" },
+    ...{ requestId: "r-1", kind: "ride" as const, path: "/v1/rides/ride-1" },
   });
   const fleetFor = (self: string): Fleet => ({
     address: `http://${self}`,
@@ -261,7 +261,7 @@ describe("actorAnswer", () => {
     const alone = async (runs: number[]) => {
       const request = new Request("http://localhost/v1/rides/ride-1");
       const local = looked("a", { runs });
-      return (await actorAnswer({ request, requestId: "", kind: "ride", id: "ride-1" }, local, null)).status;
+      return (await actorAnswer({ request, requestId: "", kind: "ride", path: "/v1/rides/ride-1" }, local, null)).status;
     };
     assert.deepEqual([await alone([0, 1, 2, 3]), await alone([1, 2, 3]), await alone([0, 1, 3])], [
       404,
