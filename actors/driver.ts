@@ -103,7 +103,7 @@ export function applyDriver(driver: Driver, step: DriverStep): void {
 }
 
 /** The H3 cell of the driver's last position. */
-export function cellOf(driver: Driver): string {
+export function cellOf(driver: Pick<Driver, "lat" | "lng">): string {
   return latLngToCell(driver.lat, driver.lng, cellResolution);
 }
 

@@ -7,14 +7,17 @@ import { alertTransition } from "../schemas/alert.ts";
 import { cityWindow } from "../schemas/city_window.ts";
 import { driverLocationWire } from "../schemas/driver_location.ts";
 import { rideEventWire } from "../schemas/ride_event.ts";
+import { windowExplanation } from "../schemas/explanation.ts";
 import { rideFact } from "../schemas/ride_fact.ts";
 import {
+  driversAnswer,
   driverView,
   errorAnswer,
   ingestVerdict,
   ledgerAnswer,
   partitionsAnswer,
   partitionView,
+  ridesAnswer,
   rideView,
 } from "../schemas/http.ts";
 import { snapshotManifest } from "../schemas/snapshot.ts";
@@ -28,6 +31,9 @@ const published: Record<string, z.ZodType> = {
   snapshot_manifest: snapshotManifest,
   ride: rideView,
   driver: driverView,
+  rides: ridesAnswer,
+  drivers: driversAnswer,
+  window_explanation: windowExplanation,
   partition: partitionView,
   partitions: partitionsAnswer,
   ledger: ledgerAnswer,

@@ -217,6 +217,13 @@ export const settings = {
     secret: true,
     ...keyEntries,
   }),
+  WAYMARK_MASK_KEY: setting({
+    fallback: "",
+    help:
+      "Key of the hashes that stand for riders' ids; the same on all nodes. Empty: made from the other keys, and changes with them.",
+    secret: true,
+    ...text("16 to 256 characters", /^.{16,256}$/),
+  }),
   WAYMARK_FLEET_KEYS: setting({
     fallback: [] as string[],
     help:

@@ -3,6 +3,7 @@ import type { Config } from "../config.ts";
 import { WaymarkError } from "../errors.ts";
 import { type App, createApp } from "../http/app.ts";
 import { keysOf } from "../http/auth.ts";
+import { maskKeyOf } from "../http/mask.ts";
 import { type Service, startService } from "../node/service.ts";
 import { ledgerView } from "../node/views.ts";
 import { createSignals, type Signals } from "../telemetry/signals.ts";
@@ -113,6 +114,8 @@ function appOf(service: Service, config: Config, signals: Signals): App {
     handles: service.handles,
     config: keysOf(config),
     clock: systemClock,
+    maskKey: maskKeyOf(config),
+    audit: (read) => signals.unmaskedRead(read),
     defect: (thrown, requestId) => signals.defect(thrown, requestId),
   });
 }

@@ -14,9 +14,11 @@ import { createBodyReader } from "./body.ts";
 import { type DoorBounds, doorBounds } from "./bounds.ts";
 import { refusalResponse, refuse, thrownResponse } from "./errors.ts";
 import type { Handles } from "./handles.ts";
+import { createMask } from "./mask.ts";
 import { strayParameter } from "./query.ts";
 import { type DoorContext, type DoorEnvironment, type Route, routes } from "./routes.ts";
 import { createStreams } from "./stream.ts";
+import type { UnmaskedRead } from "./unmasked.ts";
 
 export type AppOptions = {
   handles: Handles;
@@ -24,6 +26,10 @@ export type AppOptions = {
   clock: Clock;
   /** Narrower bounds, for tests. */
   bounds?: Partial<DoorBounds>;
+  /** Of the hash that stands for riders' ids; the same on all nodes. */
+  maskKey?: string;
+  /** Told of every read that was not masked. */
+  audit?: (read: UnmaskedRead) => void;
   /** Told of every defect, with the request's id. */
   defect?: (thrown: unknown, requestId: string) => void;
 };
@@ -35,14 +41,15 @@ export type App = {
   close(): Promise<void>;
 };
 
-export function createApp({ handles, config, clock, defect, ...given }: AppOptions): App {
+export function createApp({ handles, config, clock, defect, audit, ...given }: AppOptions): App {
   const bounds: DoorBounds = { ...doorBounds, ...given.bounds };
   const gate = createGate(config, clock);
   const readBody = createBodyReader({ clock, bounds });
   const streams = createStreams({ handles, clock, bounds });
   const assets = readAssets();
   const ingestNeedsKey = config.ingestKeys.length > 0;
-  const table = routes({ handles, clock, bounds, readBody, streams, assets, ingestNeedsKey });
+  const shows = { mask: createMask(given.maskKey ?? ""), audit: audit ?? (() => undefined) };
+  const table = routes({ handles, clock, bounds, readBody, streams, assets, ingestNeedsKey, shows });
   const app = new Hono<DoorEnvironment>();
   const run = clock.nowMs().toString(36);
   let requests = 0;
@@ -62,6 +69,7 @@ export function createApp({ handles, config, clock, defect, ...given }: AppOptio
     const request = context.req.raw;
     const passed = gate(route.scope, request);
     if (!passed.ok) return turnedAway(request, refusalResponse(passed));
+    context.set("caller", passed);
     const url = new URL(request.url);
     const stray = route.query === null ? null : strayParameter(url, route.query);
     if (stray !== null) return turnedAway(request, refusalResponse(stray));

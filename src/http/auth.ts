@@ -10,9 +10,10 @@
  * bearer keys only: a browser sends a password along with whatever page of whomever asks it to.
  */
 import type { Config } from "../config.ts";
-import { basicPassword, type KeyRing, keyRing } from "../keys.ts";
+import { basicPassword, type KeyFound, type KeyRing, keyRing } from "../keys.ts";
 import type { Clock } from "../time.ts";
 import { refuse, type Refused } from "./errors.ts";
+import type { Sees } from "./mask.ts";
 
 export type Scope = "open" | "read" | "ingest" | "admin";
 
@@ -35,8 +36,11 @@ export const grants: Readonly<Record<List, readonly Exclude<Scope, "open">[]>> =
   fleet: ["read"],
 };
 
-/** `key` names who asks; null where the door is open and no key that is known was shown. */
-export type Passed = { ok: true; key: string | null };
+/**
+ * `key` names who asks; null where the door is open and no key that is known was shown. `sees` all only with a key for
+ * administration, also where the doors are open: nobody is shown people by accident (mask.ts).
+ */
+export type Passed = { ok: true; key: string | null; sees: Sees };
 export type Gate = (scope: Scope, request: Request) => Passed | Refused;
 
 export const keysOf = (config: Config): Keys => ({
@@ -49,7 +53,7 @@ export const keysOf = (config: Config): Keys => ({
 export function createGate(keys: Keys, clock: Pick<Clock, "nowMs">): Gate {
   const { ingestKeys, readKeys, adminKeys = [], fleetKeys = [] } = keys;
   const ring = keyRing<List>({ ingest: ingestKeys, read: readKeys, admin: adminKeys, fleet: fleetKeys });
-  const passed: Passed = { ok: true, key: null };
+  const passed: Passed = { ok: true, key: null, sees: "masked" };
   return (scope, request) => {
     if (scope === "open") return passed;
     const open = isOpen(ring, scope);
@@ -57,16 +61,22 @@ export function createGate(keys: Keys, clock: Pick<Clock, "nowMs">): Gate {
     if (header === null && open) return passed;
     const given = keyOf(header, scope);
     const found = given === null ? null : ring.find(given, clock.nowMs());
-    if (open) return found === null ? passed : { ok: true, key: found.name };
+    if (open) return found === null ? passed : passedWith(found);
     if (given === null) return challenge(scope, request, "key_missing", missing[scope]);
     if (found === null) return challenge(scope, request, "key_unknown", "the key is not known here");
     if (found.lists.size === 0) {
       return challenge(scope, request, "key_expired", "the key has ended; ask for a new one");
     }
-    if ([...found.lists].some((list) => grants[list].includes(scope))) return { ok: true, key: found.name };
+    if ([...found.lists].some((list) => grants[list].includes(scope))) return passedWith(found);
     return refuse("key_scope", `the key is not one for ${purpose[scope]}`);
   };
 }
+
+const passedWith = ({ name, lists }: KeyFound<List>): Passed => ({
+  ok: true,
+  key: name,
+  sees: lists.has("admin") ? "all" : "masked",
+});
 
 function isOpen(ring: KeyRing<List>, scope: Exclude<Scope, "open">): boolean {
   if (scope !== "admin") return ring.count(scope) === 0;

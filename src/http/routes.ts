@@ -21,11 +21,13 @@ import { operationsPage } from "./operations_page.ts";
 import { pathText } from "./query.ts";
 import { scrape } from "./scrape.ts";
 import { createSearchDoors, driversQuery, ridesQuery } from "./search_doors.ts";
+import type { Asked } from "./state_doors.ts";
 import * as state from "./state_doors.ts";
 import type { Streams } from "./stream.ts";
+import { type Caller, showing, type ShowingNeeds } from "./unmasked.ts";
 import { cityWindows, windowRange } from "./windows_door.ts";
 
-export type DoorEnvironment = { Variables: { requestId: string } };
+export type DoorEnvironment = { Variables: { requestId: string; caller: Caller } };
 export type DoorContext = Context<DoorEnvironment>;
 
 export type Route = {
@@ -48,6 +50,7 @@ export type RouteNeeds = {
   readBody: BodyReader;
   streams: Streams;
   assets: ReadonlyMap<string, Asset>;
+  shows: ShowingNeeds;
   /** Whether posting needs a key: the page then says so in its example. */
   ingestNeedsKey: boolean;
 };
@@ -55,6 +58,12 @@ export type RouteNeeds = {
 export function routes(needs: RouteNeeds): Route[] {
   const { handles, bounds, streams, assets } = needs;
   const searches = createSearchDoors(handles, bounds);
+  const askedIn = (request: Request, context: DoorContext): Asked => ({
+    request,
+    requestId: context.get("requestId"),
+    show: (route, asked) =>
+      showing(needs.shows, context.get("caller"), { route, asked, requestId: context.get("requestId") }),
+  });
   const none: readonly string[] = [];
   const read = (path: string, description: string, answer: Route["answer"], query = none): Route => ({
     method: "GET",
@@ -89,22 +98,20 @@ export function routes(needs: RouteNeeds): Route[] {
     read(
       "/v1/rides",
       "Rides in memory by city, state or driver, page by page.",
-      (request, context, url) => searches.rides({ request, requestId: context.get("requestId") }, url),
+      (request, context, url) => searches.rides(askedIn(request, context), url),
       ridesQuery,
     ),
     read(
       "/v1/drivers",
       "Drivers in memory by city, status or ride, page by page.",
-      (request, context, url) => searches.drivers({ request, requestId: context.get("requestId") }, url),
+      (request, context, url) => searches.drivers(askedIn(request, context), url),
       driversQuery,
     ),
     read("/v1/rides/:id", "The state of one ride, and where it comes from.", (request, context) => {
-      const asked = { request, requestId: context.get("requestId") };
-      return state.ride(handles, context.req.param("id") ?? "", asked);
+      return state.ride(handles, context.req.param("id") ?? "", askedIn(request, context));
     }),
     read("/v1/drivers/:id", "The state of one driver, and where it comes from.", (request, context) => {
-      const asked = { request, requestId: context.get("requestId") };
-      return state.driver(handles, context.req.param("id") ?? "", asked);
+      return state.driver(handles, context.req.param("id") ?? "", askedIn(request, context));
     }),
     read("/v1/cities", "The current state of every city, worst first.", () => state.cities(handles)),
     read(
@@ -128,7 +135,7 @@ export function routes(needs: RouteNeeds): Route[] {
       "Which partitions contributed what to a window, what it waits for, what was late.",
       (request, context) => {
         const { city = "", start = "" } = context.req.param();
-        return explain(handles, { city, start }, { request, requestId: context.get("requestId") });
+        return explain(handles, { city, start }, askedIn(request, context));
       },
     ),
     read(

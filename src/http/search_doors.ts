@@ -8,15 +8,14 @@
  * The invariant: a row is left out in silence never. What was not searched is named in `missing`, and `complete` says
  * whether all was. Ids order the pages, so a page may be asked of any node, and actors that come and go move no other.
  */
-import { z } from "zod";
 import { driverStatuses } from "../../schemas/driver_location.ts";
-import { driverRow, type Provenance, rideRow } from "../../schemas/http.ts";
+import { driversAnswer, type Provenance, ridesAnswer } from "../../schemas/http.ts";
 import { fromUtf8 } from "../ids.ts";
 import type { DoorBounds } from "./bounds.ts";
 import { refusalResponse, refuse, type Refused } from "./errors.ts";
 import type { Asking, NodeAnswer } from "./fleet_handle.ts";
 import { isForwarded, searchedHeader, searchedText } from "./forwarded.ts";
-import type { DriverRow, Found, Handles, RideRow } from "./handles.ts";
+import type { Found, Handles } from "./handles.ts";
 import { textParameter, wholeParameter, wordsParameter } from "./query.ts";
 import type { Asked } from "./state_doors.ts";
 
@@ -66,10 +65,16 @@ export function createSearchDoors(handles: Handles, bounds: DoorBounds): SearchD
       return await bounded(() =>
         answer({ ...asked, handles, bounds, url }, {
           name: "rides",
-          row: rideRow,
+          read(body) {
+            const { data } = ridesAnswer.safeParse(body);
+            return data && { rows: data.rides, next: data.next };
+          },
           idOf: (row) => row.ride_id,
           limit: page.value.limit,
-          own: () => handles.findRides(wanted),
+          async own() {
+            const found = await handles.findRides(wanted);
+            return { ...found, rows: asked.show("/v1/rides", url.search).ride(found.rows) };
+          },
         })
       );
     },
@@ -91,10 +96,16 @@ export function createSearchDoors(handles: Handles, bounds: DoorBounds): SearchD
       return await bounded(() =>
         answer({ ...asked, handles, bounds, url }, {
           name: "drivers",
-          row: driverRow,
+          read(body) {
+            const { data } = driversAnswer.safeParse(body);
+            return data && { rows: data.drivers, next: data.next };
+          },
           idOf: (row) => row.driver_id,
           limit: page.value.limit,
-          own: () => handles.findDrivers(wanted),
+          async own() {
+            const found = await handles.findDrivers(wanted);
+            return { ...found, rows: asked.show("/v1/drivers", url.search).driver(found.rows) };
+          },
         })
       );
     },
@@ -114,7 +125,8 @@ function pageOf(
 type Row = { owner: Provenance };
 type Listed<R extends Row> = {
   name: "rides" | "drivers";
-  row: z.ZodType<R>;
+  /** Another node's answer; undefined when it is none. */
+  read(body: unknown): { rows: R[]; next: string | null } | undefined;
   idOf(row: R): string;
   limit: number;
   own(): Promise<Found<R>>;
@@ -122,7 +134,7 @@ type Listed<R extends Row> = {
 
 async function answer<R extends Row>(
   { handles, bounds, url, request, requestId }: SearchNeeds & Asked,
-  { name, row, idOf, limit, own }: Listed<R>,
+  { name, read, idOf, limit, own }: Listed<R>,
 ): Promise<Response> {
   const forwarded = isForwarded(request);
   const [found, others] = await Promise.all([
@@ -136,11 +148,10 @@ async function answer<R extends Row>(
         withinMs: bounds.searchMs,
       }),
   ]);
-  const shape = z.object({ [name]: z.array(row), next: z.string().nullable() });
   // One that the group does not list believes in partitions that others have by now.
   const lists = others === null || others.listed ? [found] : [];
   for (const said of others?.answers ?? []) {
-    const list = listOf<R>(said, name, shape);
+    const list = listOf(said, read);
     if (list !== null) lists.push({ ...found, ...list });
   }
   const best = new Map<string, R>();
@@ -175,17 +186,16 @@ async function askOthers(
   return { answers, listed: others.listed };
 }
 
-function listOf<R>(
+function listOf<R extends Row>(
   answer: NodeAnswer | null,
-  name: string,
-  shape: z.ZodType,
+  read: Listed<R>["read"],
 ): { rows: R[]; more: boolean; searched: readonly number[] } | null {
   if (answer?.status !== 200 || answer.searched === null) return null;
   try {
-    const { data } = shape.safeParse(JSON.parse(fromUtf8(answer.body)));
-    if (data === undefined) return null;
-    const list = data as { next: string | null } & Record<string, R[]>;
-    return { rows: list[name]!, more: list.next !== null, searched: answer.searched };
+    const list = read(JSON.parse(fromUtf8(answer.body)));
+    return list === undefined
+      ? null
+      : { rows: list.rows, more: list.next !== null, searched: answer.searched };
   } catch {
     return null;
   }

@@ -4,21 +4,27 @@ import { type CityRow, cityRow, cityRows } from "./city_row.ts";
 import { refusalResponse, refuse } from "./errors.ts";
 import { fleetNodes, wholeLedger } from "./fleet_view.ts";
 import { isForwarded } from "./forwarded.ts";
-import type { Handles, PartitionView } from "./handles.ts";
+import type { Handles, Looked, PartitionView } from "./handles.ts";
 import { pathText } from "./query.ts";
+import type { Showing } from "./unmasked.ts";
 
 /** How old what is shown of the other nodes may be: on a page, and where it was asked for. */
 export const pageAgeMsMax = 5_000;
 const askedAgeMsMax = 1_000;
 
-export type Asked = { request: Request; requestId: string };
+export type Asked = {
+  request: Request;
+  requestId: string;
+  /** What of people the caller may see, on a route that was asked for that. */
+  show(route: string, asked: string): Showing;
+};
 
 export async function ride(handles: Handles, given: string, asked: Asked): Promise<Response> {
   const id = pathText(given, "id");
   if (!id.ok) return refusalResponse(id);
   return await actorAnswer(
     { ...asked, kind: "ride", path: `/v1/rides/${encodeURIComponent(id.value)}` },
-    handles.ride(id.value),
+    shown(handles.ride(id.value), (view) => asked.show("/v1/rides/:id", id.value).ride([view])),
     handles.fleet,
   );
 }
@@ -28,9 +34,13 @@ export async function driver(handles: Handles, given: string, asked: Asked): Pro
   if (!id.ok) return refusalResponse(id);
   return await actorAnswer(
     { ...asked, kind: "driver", path: `/v1/drivers/${encodeURIComponent(id.value)}` },
-    handles.driver(id.value),
+    shown(handles.driver(id.value), (view) => asked.show("/v1/drivers/:id", id.value).driver([view])),
     handles.fleet,
   );
+}
+
+function shown<T>(local: Looked<T>, show: (view: T) => T[]): Looked<T> {
+  return local.view === null ? local : { ...local, view: show(local.view)[0]! };
 }
 
 export async function cities(handles: Handles): Promise<Response> {

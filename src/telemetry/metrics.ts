@@ -67,6 +67,10 @@ export const metrics = {
     "status",
   ]),
   httpDefects: counter("waymark_http_defects_total", "Requests answered 500: bugs of ours."),
+  unmaskedReads: counter("waymark_http_unmasked_reads_total", "Answers that showed people as they are.", [
+    "key",
+    "route",
+  ]),
   streams: gauge("waymark_http_streams", "Live pages connected."),
   partitionRead: gauge("waymark_partition_read_records", "Ledger: records read.", ["topic", "partition"]),
   partitionCounted: gauge("waymark_partition_counted_records", "Ledger: events counted.", [

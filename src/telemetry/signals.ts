@@ -11,6 +11,8 @@ export type Signals = {
   partitionStopped(tp: { topic: string; partition: number }, error: unknown): void;
   /** An answer of 500: a bug of ours, with the id of the request that met it. */
   defect(thrown: unknown, requestId: string): void;
+  /** Somebody has seen people as they are: who, where and of whom as a hash, never the data. */
+  unmaskedRead(read: { key: string; route: string; asked: string; rows: number; request: string }): void;
   rowRefused(row: { table: string; topic: string; partition: number; offset: number; message: string }): void;
 };
 
@@ -43,6 +45,10 @@ export function createSignals(
         }`,
         { request: requestId },
       );
+    },
+    unmaskedRead(read) {
+      metrics.unmaskedReads.inc({ key: read.key, route: read.route });
+      tell("info", "an unmasked read", read);
     },
     rowRefused({ table, topic, partition, offset, message }) {
       metrics.sinkRowsRefused.inc({ table });

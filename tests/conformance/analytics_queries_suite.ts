@@ -6,6 +6,7 @@ import { utf8 } from "../../src/ids.ts";
 import type { NewRecord } from "../../src/log/port.ts";
 import { type Analytics, sqlTime } from "../../src/sinks/analytics.ts";
 import { readQuery } from "../../src/sinks/queries.ts";
+import { lateEvents } from "../../src/node/explain.ts";
 import { windowsHistory } from "../../src/sinks/windows_history.ts";
 import { isoTime, minuteMs } from "../../src/time.ts";
 import { caughtUp, logWith, sinkOver } from "./analytics_sink_suite.ts";
@@ -185,6 +186,56 @@ export function queriesSuite(open: () => Analytics): void {
       await sink.stop();
       const wanted = { city: "žilina", fromMs: noonMs, toMs: noonMs + 1, limit: 10 };
       assert.deepEqual(await windowsHistory(open(), wanted), [newest]);
+    });
+
+    it("late_in_window: late and too late, of the city and of none, by partition", async () => {
+      const late = (n: number, reason: string, city: string | null, atMs = noonMs): NewRecord => ({
+        topic: "late-events",
+        partition: 0,
+        key: utf8("r"),
+        value: utf8(JSON.stringify({ ride_id: `late-${n}`, ...(city !== null && { city }) })),
+        headers: {
+          ...{ reason, message: "", source_topic: "other-ride-events", source_partition: String(n % 2) },
+          ...{
+            source_offset: String(90_000 + n),
+            source_timestamp: isoTime(atMs),
+            late_ms: String(n * 1_000),
+          },
+          event_time: isoTime(atMs),
+        },
+      });
+      const log = await logWith([
+        late(1, "late", "košice"),
+        late(3, "late", "košice"),
+        late(5, "too_late", "košice"),
+        late(7, "late", null),
+        late(9, "late", "graz"),
+        late(11, "late", "košice", noonMs + 5 * minuteMs),
+      ]);
+      const sink = await sinkOver({ log, analytics: open(), logEpoch: 1, insertRowsMax: 1 });
+      await caughtUp(sink, 6);
+      await sink.stop();
+      const asked = {
+        city: "košice",
+        fromMs: noonMs,
+        untilMs: noonMs + 5 * minuteMs,
+        topic: "other-ride-events",
+      };
+      const row = { topic: "other-ride-events", partition: 1 };
+      assert.deepEqual(await lateEvents(open(), asked), [
+        {
+          ...{ ...row, reason: "late", names_city: true, events: 2 },
+          ...{ late_seconds_max: 3, first_offset: 90_001, last_offset: 90_003 },
+        },
+        {
+          ...{ ...row, reason: "late", names_city: false, events: 1 },
+          ...{ late_seconds_max: 7, first_offset: 90_007, last_offset: 90_007 },
+        },
+        {
+          ...{ ...row, reason: "too_late", names_city: true, events: 1 },
+          ...{ late_seconds_max: 5, first_offset: 90_005, last_offset: 90_005 },
+        },
+      ]);
     });
 
     it("ride_facts: one row a fact, the highest generation", async () => {

@@ -261,7 +261,11 @@ describe("actorAnswer", () => {
     const alone = async (runs: number[]) => {
       const request = new Request("http://localhost/v1/rides/ride-1");
       const local = looked("a", { runs });
-      return (await actorAnswer({ request, requestId: "", kind: "ride", path: "/v1/rides/ride-1" }, local, null)).status;
+      return (await actorAnswer(
+        { request, requestId: "", kind: "ride", path: "/v1/rides/ride-1" },
+        local,
+        null,
+      )).status;
     };
     assert.deepEqual([await alone([0, 1, 2, 3]), await alone([1, 2, 3]), await alone([0, 1, 3])], [
       404,

@@ -1,6 +1,7 @@
 /** The application over the twin, on a clock the test turns. */
 import { type App, type AppOptions, createApp } from "../../../src/http/app.ts";
 import { type ManualClock, manualClock, minuteMs } from "../../../src/time.ts";
+import type { UnmaskedRead } from "../../../src/http/unmasked.ts";
 import { createTwin, type Twin } from "./twin.ts";
 
 /** On a minute boundary. */
@@ -11,6 +12,8 @@ export type Doors = AsyncDisposable & {
   twin: Twin;
   clock: ManualClock;
   defects: unknown[];
+  /** Every read that was not masked. */
+  audited: UnmaskedRead[];
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   post(path: string, body: BodyInit, headers?: Record<string, string>): Promise<Response>;
 };
@@ -23,11 +26,14 @@ export async function openDoors(
   const clock = manualClock(noonMs);
   const twin = await createTwin(clock);
   const defects: unknown[] = [];
+  const audited: UnmaskedRead[] = [];
   const app = createApp({
     handles: twin.handles,
     config,
     clock,
     defect: (thrown) => defects.push(thrown),
+    maskKey: "a key of the tests",
+    audit: (read) => audited.push(read),
     ...options,
   });
   return {
@@ -35,6 +41,7 @@ export async function openDoors(
     twin,
     clock,
     defects,
+    audited,
     get: async (path, headers = {}) => await app.hono.request(path, { headers }),
     post: async (path, body, headers = {}) =>
       await app.hono.request(path, {

@@ -7,6 +7,7 @@
  */
 import type { AlertTransition } from "../../../schemas/alert.ts";
 import type { CityWindow } from "../../../schemas/city_window.ts";
+import type { WindowExplanation } from "../../../schemas/explanation.ts";
 import { decodeDriverLocation } from "../../../src/codec/driver_location.ts";
 import { decodeRideEvent } from "../../../src/codec/ride_event.ts";
 import { WaymarkError } from "../../../src/errors.ts";
@@ -86,17 +87,17 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     if (topic === "ride-events") {
       const decoded = decodeRideEvent(value);
       if (decoded.ok) {
-        rides.set(decoded.event.rideId, rideView(decoded.event.rideId, decoded.event.type, owner(topic)));
+        const { rideId, type, userId, driverId, city, reason } = decoded.event;
+        const told = { city, user_id: userId, driver_id: driverId, reason };
+        rides.set(rideId, { ...rideView(rideId, type, owner(topic)), ...told });
       }
       return;
     }
     const decoded = decodeDriverLocation(value);
     if (!decoded.ok) return;
-    const { driverId, lat, lng, timeMs } = decoded.event;
-    drivers.set(
-      driverId,
-      driverView({ driver_id: driverId, lat, lng, last_seen_at: isoTime(timeMs), owner: owner(topic) }),
-    );
+    const { driverId, lat, lng, timeMs, city, status, rideId } = decoded.event;
+    const seen = { driver_id: driverId, lat, lng, last_seen_at: isoTime(timeMs), owner: owner(topic) };
+    drivers.set(driverId, { ...driverView(seen), city, status, ride_id: rideId });
   }
 
   const look = <T>(known: Map<string, T>, id: string, stage: Looked<T>["stage"]): Looked<T> => {
@@ -125,6 +126,32 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     nowMs: () => clock.nowMs(),
     ride: (id) => look(rides, id, "rides"),
     driver: (id) => look(drivers, id, "locations"),
+    explain(city, startMs) {
+      const about = { stage: "cities" as const, topic: "city-partials-g1", home: 0, partitions: 1 };
+      const window = board.windows(city, { fromMs: startMs, untilMs: startMs + 1, limit: 1 })[0];
+      const view = window === undefined ? null : explanationOf(window, owner("city-partials-g1"));
+      return { ...about, view, searched: state.notReady ? [] : [0], owner: owner("city-partials-g1") };
+    },
+    late: async () => state.history === null ? null : [],
+    async findRides({ after, limit, city, driverId, states }) {
+      const rows = [...rides.values()].filter((ride) =>
+        ride.ride_id > after && (city === null || ride.city === city) &&
+        (driverId === null || ride.driver_id === driverId) && (states === null || states.includes(ride.state))
+      ).sort((a, b) => a.ride_id < b.ride_id ? -1 : 1);
+      const about = { stage: "rides" as const, topic: "ride-events", partitions: 1 };
+      const searched = state.notReady ? [] : [0];
+      return { ...about, searched, rows: rows.slice(0, limit), more: rows.length > limit };
+    },
+    async findDrivers({ after, limit, city, rideId, statuses }) {
+      const rows = [...drivers.values()].filter((driver) =>
+        driver.driver_id > after && (city === null || driver.city === city) &&
+        (rideId === null || driver.ride_id === rideId) &&
+        (statuses === null || statuses.includes(driver.status ?? ""))
+      ).sort((a, b) => a.driver_id < b.driver_id ? -1 : 1);
+      const about = { stage: "locations" as const, topic: "driver-locations", partitions: 1 };
+      const searched = state.notReady ? [] : [0];
+      return { ...about, searched, rows: rows.slice(0, limit), more: rows.length > limit };
+    },
     own: { partitions: () => state.partitions, ledger, watermarks: () => state.watermarks },
     partitions: () => state.partitions,
     watermarks: () => state.watermarks,
@@ -266,6 +293,13 @@ export function partitionView(
     error: null,
     ...more,
   };
+}
+
+function explanationOf(window: CityWindow, owner: Provenance): Omit<WindowExplanation, "late"> {
+  const { city, window_start, window_end } = window;
+  const watermarks = { rides: null, all: null };
+  const parts = { phase: "open" as const, sources: [], missed: [] };
+  return { city, window_start, window_end, window, watermarks, ...parts, owner };
 }
 
 function rideView(id: string, type: string, owner: Provenance): RideView {
