@@ -1,4 +1,8 @@
-/** Bytes → driver location | rejection: the trust boundary of `driver-locations`. Never throws. */
+/**
+ * Bytes → driver location | rejection: the trust boundary of `driver-locations`. Never throws.
+ *
+ * The usual form is read from the bytes by a scanner, as in ride_event.ts.
+ */
 import {
   type DriverLocation,
   type DriverLocationWire,
@@ -8,12 +12,20 @@ import { compileCheck } from "./check.ts";
 import { parseJsonObject } from "./json.ts";
 import { type Decoded, reject } from "./rejection.ts";
 import { malformedText, notATime } from "./ride_event.ts";
+import { DriverLocationScan } from "./scan_driver_location.ts";
 import { parseTimestamp } from "./timestamp.ts";
 
 const check = compileCheck<DriverLocationWire>(driverLocationWire);
 
+const plain = new DriverLocationScan();
+
 /** Decodes the value of a record on `driver-locations`. */
 export function decodeDriverLocation(bytes: Uint8Array): Decoded<DriverLocation> {
+  return plain.scan(bytes) ? { ok: true, event: plain.event() } : parseDriverLocation(bytes);
+}
+
+/** The same without the scanner. */
+export function parseDriverLocation(bytes: Uint8Array): Decoded<DriverLocation> {
   const parsed = parseJsonObject(bytes);
   return parsed.ok ? toDriverLocation(parsed.event) : parsed;
 }

@@ -1,16 +1,29 @@
-/** Bytes → ride event | rejection: the trust boundary of `ride-events`. Never throws. */
+/**
+ * Bytes → ride event | rejection: the trust boundary of `ride-events`. Never throws.
+ *
+ * The usual form is read from the bytes by a scanner; parseRideEvent() reads all of JSON, says what is wrong with the
+ * rest, and is what the scanner is compared with.
+ */
 import { limits } from "../limits.ts";
 import { type RideEvent, type RideEventWire, rideEventWire } from "../../schemas/ride_event.ts";
 import { compileCheck } from "./check.ts";
 import { parseJsonObject } from "./json.ts";
 import { toCents } from "./money.ts";
 import { type Decoded, reject, type Rejection, shown } from "./rejection.ts";
+import { RideEventScan } from "./scan_ride_event.ts";
 import { parseTimestamp } from "./timestamp.ts";
 
 const check = compileCheck<RideEventWire>(rideEventWire);
 
+const plain = new RideEventScan();
+
 /** Decodes the value of a record on `ride-events`. */
 export function decodeRideEvent(bytes: Uint8Array): Decoded<RideEvent> {
+  return plain.scan(bytes) ? { ok: true, event: plain.event() } : parseRideEvent(bytes);
+}
+
+/** The same without the scanner. */
+export function parseRideEvent(bytes: Uint8Array): Decoded<RideEvent> {
   const parsed = parseJsonObject(bytes);
   return parsed.ok ? toRideEvent(parsed.event) : parsed;
 }
