@@ -16,7 +16,7 @@ import { decodeDriverLocation } from "../src/codec/driver_location.ts";
 import { decodeRideEvent } from "../src/codec/ride_event.ts";
 import { readConfig } from "../src/config.ts";
 import { type Fold, Outbox, type Output, type Stage } from "../src/fold.ts";
-import { fromUtf8, utf8 } from "../src/ids.ts";
+import { utf8 } from "../src/ids.ts";
 import type { LogRecord } from "../src/log/port.ts";
 import { stageContext } from "../src/node/context.ts";
 import { packEntries, unpackEntries } from "../src/runtime/segments.ts";
