@@ -58,6 +58,17 @@ export const limits = {
   bodyBytesMax: 5 * 1024 * 1024,
   /** Items of one ingestion request. */
   bodyItemsMax: 10_000,
+  /** Connections of one process; a further one takes the place of one that asks nothing. */
+  connectionsMax: 2_000,
+  /** Bytes of a request's first line and headers, and how many headers. */
+  headersBytesMax: 16 * 1024,
+  headersMax: 100,
+  /** Time a client has for sending its headers. */
+  headersMs: 10 * secondMs,
+  /** How long a connection may stay open without a request. Longer than proxies keep theirs, which is a minute. */
+  idleMs: 75 * secondMs,
+  /** How long nothing may move on a connection with a request: a client that does not read its answer. */
+  silentMs: 60 * secondMs,
   /** Time a client has for sending its body. */
   bodyMs: 10 * secondMs,
   /** Requests being handled at once; more are answered 503. */
@@ -82,4 +93,12 @@ export const limits = {
 
 invariant(limits.outboxRecordsMax <= limits.appendRecordsMax, "a full outbox must fit into one append");
 invariant(limits.bodyBytesMax >= limits.recordBytesMax, "a body must be able to carry one whole record");
+invariant(
+  limits.connectionsMax >= limits.requestsMax + limits.streamsMax,
+  "there is a connection for every request and stream that is let in",
+);
+invariant(
+  limits.silentMs > 2 * limits.bodyMs,
+  "nothing moves on a connection while its request is worked on",
+);
 invariant(limits.rideMsMax > 60 * minuteMs, "the longest ride outlasts every shorter time-out");

@@ -76,10 +76,14 @@ export type Doors = {
 };
 
 /** The same app at every address. */
-export function openDoors(app: App, { WAYMARK_HOST: host }: Config, { port, ownPort }: Ports): Doors {
-  const shared = startServer({ app, host, port, clock: systemClock, reusePort: ownPort !== null });
+export async function openDoors(
+  app: App,
+  { WAYMARK_HOST: host }: Config,
+  { port, ownPort }: Ports,
+): Promise<Doors> {
+  const shared = await startServer({ app, host, port, clock: systemClock, reusePort: ownPort !== null });
   const servers: Server[] = [shared];
-  if (ownPort !== null) servers.push(startServer({ app, host, port: ownPort, clock: systemClock }));
+  if (ownPort !== null) servers.push(await startServer({ app, host, port: ownPort, clock: systemClock }));
   return {
     url: shared.url,
     async stop(deadlineMs) {

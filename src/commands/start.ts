@@ -74,7 +74,7 @@ async function serve(config: Config, { worker, demo }: Serving): Promise<number>
     address,
     ...(instance !== undefined && { instance }),
   });
-  const doors = openDoors(appOf(service, config, signals), config, ports);
+  const doors = await openDoors(appOf(service, config, signals), config, ports);
   const sending = new AbortController();
   const sent = demo === null ? Promise.resolve() : sendDemo(service, demo, sending.signal);
   const sendingFailed = sent.then(() => new Promise<never>(() => {}));

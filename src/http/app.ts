@@ -37,6 +37,7 @@ export type AppOptions = {
 export type App = {
   hono: Hono<DoorEnvironment>;
   routes: readonly Route[];
+  bounds: DoorBounds;
   /** Ends the live streams; the other routes go on answering. */
   close(): Promise<void>;
 };
@@ -120,7 +121,7 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
     return turnedAway(context.req.raw, refusalResponse(refuse("route_not_found", message)));
   }));
 
-  return { hono: app, routes: table, close: streams.close };
+  return { hono: app, routes: table, bounds, close: streams.close };
 }
 
 /** A body that will not be read is let go of, so that the connection does not wait for it. */

@@ -4,8 +4,17 @@ import { limits } from "../limits.ts";
 import { secondMs } from "../time.ts";
 
 const { bodyBytesMax, bodyItemsMax, bodyMs, requestsMax, streamsMax, streamReplayMax } = limits;
+const { connectionsMax, headersBytesMax, headersMax, headersMs, idleMs, silentMs } = limits;
 
 export const doorBounds = {
+  connectionsMax,
+  headersBytesMax,
+  headersMax,
+  headersMs,
+  idleMs,
+  silentMs,
+  /** How long a connection that was told to go is left open, for its client to read why. */
+  partingMs: secondMs,
   bodyBytesMax,
   bodyItemsMax,
   bodyMs,
@@ -39,6 +48,8 @@ export const doorBounds = {
 export type DoorBounds = { readonly [Name in keyof typeof doorBounds]: number };
 
 invariant(bodiesFit(doorBounds), "all bodies together must leave room for one of the greatest size");
+invariant(doorBounds.silentMs > doorBounds.appendMs, "a request may wait for the log on a silent connection");
+invariant(doorBounds.silentMs > doorBounds.heartbeatMs, "a heartbeat keeps a quiet stream alive");
 invariant(doorBounds.heartbeatMs >= doorBounds.streamTickMs, "a heartbeat is sent by the tick");
 
 function bodiesFit(bounds: DoorBounds): boolean {

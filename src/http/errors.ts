@@ -16,6 +16,12 @@ export const httpErrorCodes = {
     status: 403,
     help: "the key is valid, but not for this kind of door (posting, reading or administration)",
   },
+  request_malformed: { status: 400, help: "what came is no HTTP/1.1 request, or its chunks do not add up" },
+  request_timeout: { status: 408, help: "the headers did not arrive within limits.headersMs" },
+  headers_too_large: {
+    status: 431,
+    help: "the headers are larger than limits.headersBytesMax, or more than limits.headersMax",
+  },
   route_not_found: { status: 404, help: "there is nothing at this path" },
   method_not_allowed: { status: 405, help: "the path exists, but not for this method" },
   path_invalid: { status: 400, help: "an id or city name in the path is not possible" },

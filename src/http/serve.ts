@@ -1,16 +1,20 @@
 /**
  * The application on a port, and its end: streams are told to go, requests in hand finish, and what still hangs at
- * the deadline is answered 503 instead.
+ * the deadline is answered 503 and cut off.
  *
- * The runtime's own way to cut connections (its abort signal) throws out of nowhere once a graceful shutdown has
- * begun, so every request in hand can be given our own last word instead.
+ * The server is the runtime's node:http and not its Deno.serve, which has no bounds on slow headers, idle connections
+ * and the number of either (decision 0041).
  */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type Clock, secondMs } from "../time.ts";
 import type { App } from "./app.ts";
+import type { DoorBounds } from "./bounds.ts";
+import { guardConnections } from "./connections.ts";
 import { refusalResponse, refuse } from "./errors.ts";
+import { requestOf, send } from "./exchange.ts";
 
 export type ServeOptions = {
-  app: App;
+  app: Pick<App, "hono" | "bounds" | "close">;
   host: string;
   /** 0 takes a free one. */
   port: number;
@@ -23,10 +27,7 @@ export type Server = {
   /** With the port that was taken. */
   url: string;
   port: number;
-  /**
-   * Resolves when every connection is done, or soon after `deadlineMs`: then `cut` is true, and connections that
-   * even took no last word end with the process. Repeating is harmless.
-   */
+  /** Resolves when every connection is done; `cut` is true when some had to be cut at `deadlineMs`. Repeating is harmless. */
   stop(deadlineMs: number): Promise<{ cut: boolean }>;
 };
 
@@ -34,33 +35,64 @@ export type Server = {
 const lastWordMs = secondMs;
 
 /** Throws what the system says when the address cannot be taken. */
-export function startServer({ app, host, port, clock, reusePort = false }: ServeOptions): Server {
+export async function startServer(options: ServeOptions): Promise<Server> {
+  const { app, host, port, clock, reusePort = false } = options;
+  const { bounds } = app;
+  const server = createServer({
+    headersTimeout: bounds.headersMs,
+    // The body has its own deadline (body.ts); this one ends the bodies that nobody reads.
+    requestTimeout: 2 * (bounds.headersMs + bounds.bodyMs),
+    keepAliveTimeout: bounds.idleMs,
+    connectionsCheckingInterval: Math.ceil(bounds.headersMs / 10),
+    maxHeaderSize: bounds.headersBytesMax,
+  });
+  server.timeout = bounds.silentMs;
+  const connections = guardConnections(server, { bounds, clock });
   /** How to answer each request in hand without waiting for its own answer. */
   const lastWords = new Set<() => void>();
-  const server = Deno.serve({ hostname: host, port, reusePort, onListen: () => undefined }, (request) => {
-    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  let draining = false;
+
+  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const { promise, resolve } = Promise.withResolvers<Response>();
     const lastWord = () =>
       resolve(
         refusalResponse(refuse("draining", "this node has shut down before it could answer; try again")),
       );
     lastWords.add(lastWord);
-    Promise.resolve(app.hono.fetch(request)).then(resolve, reject).finally(() => lastWords.delete(lastWord));
-    return promise;
+    void answered(incoming, app, bounds).then(resolve);
+    void promise.then(async (response) => {
+      lastWords.delete(lastWord);
+      if (draining) outgoing.shouldKeepAlive = false;
+      const whole = incoming.complete;
+      await send(response, incoming, outgoing);
+      if (!whole) outgoing.once("finish", () => connections.part(incoming.socket));
+    });
   });
-  const taken = (server.addr as Deno.NetAddr).port;
+
+  const taken = await new Promise<number>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, reusePort, backlog: bounds.connectionsMax }, () => {
+      server.off("error", reject);
+      resolve((server.address() as { port: number }).port);
+    });
+  });
   let stopping: Promise<{ cut: boolean }> | null = null;
 
   async function stop(deadlineMs: number): Promise<{ cut: boolean }> {
+    draining = true;
+    const done = new Promise<true>((resolve) => server.close(() => resolve(true)));
     await app.close();
+    connections.closeQuiet();
     const over = new AbortController();
-    const done = server.shutdown().then(() => true);
     const within = (ms: number) => clock.sleep(ms, over.signal).then(() => false);
     const finished = await Promise.race([done, within(deadlineMs)]);
     if (!finished) {
       for (const lastWord of lastWords) lastWord();
       await Promise.race([done, within(lastWordMs)]);
+      server.closeAllConnections();
     }
     over.abort();
+    await done;
     return { cut: !finished };
   }
 
@@ -69,4 +101,21 @@ export function startServer({ app, host, port, clock, reusePort = false }: Serve
     port: taken,
     stop: (deadlineMs) => stopping ??= stop(deadlineMs),
   };
+}
+
+async function answered(
+  incoming: IncomingMessage,
+  app: ServeOptions["app"],
+  bounds: DoorBounds,
+): Promise<Response> {
+  if (incoming.rawHeaders.length > 2 * bounds.headersMax) {
+    return refusalResponse(refuse("headers_too_large", `there are more than ${bounds.headersMax} headers`));
+  }
+  const request = requestOf(incoming);
+  if (request === null) {
+    return refusalResponse(
+      refuse("request_malformed", "the method, address or host is none that a request can have"),
+    );
+  }
+  return await app.hono.fetch(request);
 }

@@ -71,6 +71,16 @@ export const metrics = {
     "key",
     "route",
   ]),
+  connections: gauge("waymark_http_connections", "Connections open at the HTTP doors."),
+  connectionsRefused: counter(
+    "waymark_http_connections_refused_total",
+    "Connections turned away before there was a request, by code.",
+    ["code"],
+  ),
+  connectionsEvicted: counter(
+    "waymark_http_connections_evicted_total",
+    "Connections without a request closed to make room for another one.",
+  ),
   streams: gauge("waymark_http_streams", "Live pages connected."),
   partitionRead: gauge("waymark_partition_read_records", "Ledger: records read.", ["topic", "partition"]),
   partitionCounted: gauge("waymark_partition_counted_records", "Ledger: events counted.", [

@@ -83,7 +83,7 @@ const [port = "8090", empty] = Deno.args;
 const clock = systemClock;
 const twin = await createTwin(clock);
 const app = createApp({ handles: twin.handles, config: { ingestKeys: [], readKeys: [] }, clock });
-const server = startServer({ app, host: "127.0.0.1", port: Number(port), clock });
+const server = await startServer({ app, host: "127.0.0.1", port: Number(port), clock });
 console.log(server.url);
 const startMs = clock.nowMs();
 const seen = { closedMs: minuteOf(startMs) - 64 * minuteMs };

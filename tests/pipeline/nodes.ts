@@ -79,7 +79,7 @@ export async function startNodes(names: readonly string[], given: Partial<Config
     let arrived = 0;
     const { fetch: answer } = app.hono;
     app.hono.fetch = (request, ...rest) => (arrived++, answer(request, ...rest));
-    const server: Server = startServer({ app, host: "127.0.0.1", port, clock: systemClock });
+    const server: Server = await startServer({ app, host: "127.0.0.1", port, clock: systemClock });
     const gone = () => void nodes.splice(nodes.indexOf(node), nodes.includes(node) ? 1 : 0);
     const node: Node = {
       ...{ name, url, service },

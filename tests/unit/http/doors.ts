@@ -1,7 +1,7 @@
 /** The application over the twin, on a clock the test turns. */
 import { type App, type AppOptions, createApp } from "../../../src/http/app.ts";
-import { type ManualClock, manualClock, minuteMs } from "../../../src/time.ts";
 import type { UnmaskedRead } from "../../../src/http/unmasked.ts";
+import { type Clock, type ManualClock, manualClock, minuteMs } from "../../../src/time.ts";
 import { createTwin, type Twin } from "./twin.ts";
 
 /** On a minute boundary. */
@@ -19,9 +19,12 @@ export type Doors = AsyncDisposable & {
 };
 
 export async function openDoors(
-  { config = { ingestKeys: [], readKeys: [] }, ...options }: Partial<
-    Pick<AppOptions, "config" | "bounds">
-  > = {},
+  { config = { ingestKeys: [], readKeys: [] }, running, ...options }:
+    & Partial<Pick<AppOptions, "config" | "bounds">>
+    & {
+      /** A clock that goes by itself, for sockets. */
+      running?: Clock;
+    } = {},
 ): Promise<Doors> {
   const clock = manualClock(noonMs);
   const twin = await createTwin(clock);
@@ -30,7 +33,7 @@ export async function openDoors(
   const app = createApp({
     handles: twin.handles,
     config,
-    clock,
+    clock: running ?? clock,
     defect: (thrown) => defects.push(thrown),
     maskKey: "a key of the tests",
     audit: (read) => audited.push(read),

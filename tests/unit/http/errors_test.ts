@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { httpErrorCodes } from "../../../src/http/errors.ts";
 import { utf8 } from "../../../src/ids.ts";
-import { settle } from "../../../src/time.ts";
+import { startServer } from "../../../src/http/serve.ts";
+import { settle, systemClock } from "../../../src/time.ts";
+import { connect } from "./raw.ts";
 import { type Doors, errorOf, event, openDoors } from "./doors.ts";
 
 const good = JSON.stringify(event());
@@ -65,6 +67,24 @@ const earned: Record<string, (doors: Doors) => Promise<Response>> = {
   },
 };
 
+/** What is answered before there is a request. */
+const earnedOnSockets: typeof earned = {
+  request_malformed: (d) => overSocket(d, "nonsense\r\n\r\n"),
+  request_timeout: (d) => overSocket(d, "GET /livez"),
+  headers_too_large: (d) =>
+    overSocket(d, `GET /livez HTTP/1.1\r\nhost: h\r\nx: ${"x".repeat(20_000)}\r\n\r\n`),
+};
+
+async function overSocket({ app }: Doors, bytes: string): Promise<Response> {
+  const server = await startServer({ app, host: "127.0.0.1", port: 0, clock: systemClock });
+  const raw = await connect(server.port);
+  await raw.send(bytes);
+  const { status, headers, body } = await raw.answer();
+  raw.close();
+  await server.stop(20_000);
+  return new Response(body, { status, headers });
+}
+
 const earnedWithKeys: typeof earned = {
   key_missing: (d) => d.get("/v1/cities"),
   key_unknown: (d) => d.get("/v1/cities", { authorization: "Bearer unknown-key-00001" }),
@@ -75,15 +95,15 @@ const earnedWithKeys: typeof earned = {
 describe("httpErrorCodes", () => {
   it("has a request that earns each code", () => {
     assert.deepEqual(
-      Object.keys({ ...earned, ...earnedWithKeys }).sort(),
+      Object.keys({ ...earned, ...earnedOnSockets, ...earnedWithKeys }).sort(),
       Object.keys(httpErrorCodes).sort(),
     );
   });
 
-  for (const [code, earn] of Object.entries({ ...earned, ...earnedWithKeys })) {
+  for (const [code, earn] of Object.entries({ ...earned, ...earnedOnSockets, ...earnedWithKeys })) {
     it(`${code}: status, shape, Retry-After and headers`, async () => {
       await using doors = await openDoors({
-        bounds: { requestsMax: 2, streamsMax: 1 },
+        bounds: { requestsMax: 2, streamsMax: 1, headersMs: 200 },
         ...(code in earnedWithKeys && { config: keys }),
       });
       const response = await earn(doors);
@@ -94,8 +114,10 @@ describe("httpErrorCodes", () => {
         "retryAfterS" in wanted ? String(wanted.retryAfterS) : null,
       );
       assert.match(response.headers.get("content-type") ?? "", /^application\/json/);
-      assert.match(response.headers.get("content-security-policy") ?? "", /default-src 'none'/);
-      assert.match(response.headers.get("x-request-id") ?? "", /^[\w.-]+$/);
+      if (!(code in earnedOnSockets)) {
+        assert.match(response.headers.get("content-security-policy") ?? "", /default-src 'none'/);
+        assert.match(response.headers.get("x-request-id") ?? "", /^[\w.-]+$/);
+      }
       const { error } = await response.json();
       assert.equal(error.code, code);
       assert.equal(error.docs, `docs/OPERATIONS.md#${code}`);

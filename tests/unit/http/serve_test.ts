@@ -14,7 +14,7 @@ const post = {
 describe("startServer", () => {
   it("lets the request in hand finish, ends the streams, then closes the port", async () => {
     await using doors = await openDoors();
-    const server = startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: systemClock });
+    const server = await startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: systemClock });
     let acknowledge: (() => void) | undefined;
     doors.twin.handles.append = () => new Promise((resolve) => acknowledge = resolve);
     const answered = fetch(`${server.url}/v1/events`, post);
@@ -32,7 +32,7 @@ describe("startServer", () => {
 
   it("answers 503 at the deadline to what still hangs", async () => {
     await using doors = await openDoors();
-    const server = startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: doors.clock });
+    const server = await startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: doors.clock });
     doors.twin.state.logHangs = true;
     let appending = false;
     const { append } = doors.twin.handles;
@@ -51,7 +51,7 @@ describe("startServer", () => {
 
   it("survives a client that hangs up in the middle of a stream or a body", async () => {
     await using doors = await openDoors();
-    const server = startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: systemClock });
+    const server = await startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: systemClock });
     for (let i = 0; i < 5; i++) {
       const leaving = new AbortController();
       const stream = await fetch(`${server.url}/v1/stream`, { signal: leaving.signal });
@@ -71,8 +71,8 @@ describe("startServer", () => {
 
   it("serves one application at two addresses, and ends both", async () => {
     await using doors = await openDoors();
-    const servers = [1, 2].map(() =>
-      startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: systemClock })
+    const servers = await Promise.all(
+      [1, 2].map(() => startServer({ app: doors.app, host: "127.0.0.1", port: 0, clock: systemClock })),
     );
     const streams = await Promise.all(servers.map(({ url }) => fetch(`${url}/v1/stream`)));
     const stopped = await Promise.all(servers.map((server) => server.stop(20_000)));

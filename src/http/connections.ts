@@ -1,0 +1,130 @@
+/**
+ * How many connections there may be, how long one may take before it has asked something, and what is said to those
+ * that are turned away before there is a request: by the server's parser, never by a handler.
+ *
+ *   connection ─► room? ──────────────────────────────► fresh ─ request ─► busy ─ answered ─► idle ─ request ─► busy …
+ *                  └ none: the longest of leaving, fresh, idle is closed; only busy ones: it is closed itself
+ *
+ * Those who have asked nothing yet go first, then those who ask nothing at the moment: a thousand silent connections
+ * cannot keep out somebody with a question. `leaving` have had their last word and are given a moment to read it.
+ */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { metrics } from "../telemetry/metrics.ts";
+import type { Clock } from "../time.ts";
+import type { DoorBounds } from "./bounds.ts";
+import { type HttpErrorCode, refusalResponse, refuse } from "./errors.ts";
+
+export type ConnectionGuard = {
+  /** Sends no more, and closes the connection a moment later whatever else comes. */
+  part(socket: Duplex): void;
+  /** Closes those that have no request in hand. */
+  closeQuiet(): void;
+};
+
+export function guardConnections(
+  server: Server,
+  { bounds, clock }: { bounds: DoorBounds; clock: Clock },
+): ConnectionGuard {
+  const open = new Set<Duplex>();
+  const leaving = new Set<Duplex>();
+  const fresh = new Set<Duplex>();
+  const idle = new Set<Duplex>();
+  const asking = new Map<Duplex, number>();
+
+  function takeIn(socket: Duplex): void {
+    open.add(socket);
+    fresh.add(socket);
+    metrics.connections.inc();
+    socket.once("close", () => {
+      for (const set of [open, leaving, fresh, idle, asking]) set.delete(socket);
+      metrics.connections.dec();
+    });
+  }
+
+  function part(socket: Duplex): void {
+    if (socket.destroyed || leaving.has(socket)) return;
+    fresh.delete(socket);
+    idle.delete(socket);
+    leaving.add(socket);
+    socket.end();
+    socket.resume();
+    const gone = new AbortController();
+    socket.once("close", () => gone.abort());
+    void clock.sleep(bounds.partingMs, gone.signal).then(() => socket.destroy());
+  }
+
+  function turnAway(socket: Duplex, code: HttpErrorCode, message: string): void {
+    metrics.connectionsRefused.inc({ code });
+    if (!socket.writable) return void socket.destroy();
+    void answerText(code, message).then((text) => {
+      socket.write(text);
+      part(socket);
+    });
+  }
+
+  server.on("connection", (socket: Duplex) => {
+    // What comes after a refusal, or from a client that has gone, concerns nobody.
+    socket.on("error", () => socket.destroy());
+    if (open.size < bounds.connectionsMax) return takeIn(socket);
+    const [victim] = [...first(leaving), ...first(fresh), ...first(idle)];
+    if (victim === undefined) {
+      metrics.connectionsRefused.inc({ code: "overloaded" });
+      return void socket.destroy();
+    }
+    metrics.connectionsEvicted.inc();
+    open.delete(victim);
+    for (const set of [leaving, fresh, idle]) set.delete(victim);
+    victim.destroy();
+    takeIn(socket);
+  });
+
+  server.on("request", ({ socket }: IncomingMessage, outgoing: ServerResponse) => {
+    fresh.delete(socket);
+    idle.delete(socket);
+    asking.set(socket, (asking.get(socket) ?? 0) + 1);
+    outgoing.once("close", () => {
+      const left = (asking.get(socket) ?? 1) - 1;
+      if (left > 0) return void asking.set(socket, left);
+      asking.delete(socket);
+      if (open.has(socket) && !leaving.has(socket)) idle.add(socket);
+    });
+  });
+
+  server.on("clientError", (error: Error & { code?: string }, socket: Duplex) => {
+    switch (error.code) {
+      case "ECONNRESET":
+      case "EPIPE":
+        return void socket.destroy();
+      case "ERR_HTTP_REQUEST_TIMEOUT":
+        return turnAway(socket, "request_timeout", `no whole request came within ${bounds.headersMs} ms`);
+      case "HPE_HEADER_OVERFLOW":
+        return turnAway(
+          socket,
+          "headers_too_large",
+          `the headers have more than ${bounds.headersBytesMax} bytes`,
+        );
+      default:
+        return turnAway(socket, "request_malformed", "what was sent is no HTTP/1.1 request");
+    }
+  });
+
+  return {
+    part,
+    closeQuiet() {
+      for (const socket of [...fresh, ...idle]) socket.destroy();
+    },
+  };
+}
+
+function* first<T>(set: Iterable<T>): Iterable<T> {
+  for (const one of set) return void (yield one);
+}
+
+/** A refusal as it goes over the wire. */
+async function answerText(code: HttpErrorCode, message: string): Promise<string> {
+  const response = refusalResponse(refuse(code, message));
+  const body = await response.text();
+  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return `HTTP/1.1 ${response.status} ${code}\r\n${headers}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
+}
