@@ -4,7 +4,7 @@
  * Supply is "as of boundary B": the status of the driver's latest point in (B − fresh, B]. Each point can
  * speak for one boundary only, so the gauge is kept up to date per event and never by a scan.
  */
-import { latLngToCell } from "h3-js";
+import { cellAt } from "./cell.ts";
 import { minuteMs, secondMs } from "../src/time.ts";
 import type { DriverLocation, DriverStatus } from "../schemas/driver_location.ts";
 
@@ -14,8 +14,6 @@ export const freshMs = 30 * secondMs;
 export const jumpKmh = 200;
 /** Points further apart in time say nothing about speed. */
 const jumpGapMsMax = 2 * minuteMs;
-/** H3 resolution of a driver's cell (0.74 km² a cell). */
-const cellResolution = 8;
 
 export type Driver = {
   id: string;
@@ -33,7 +31,14 @@ export type Driver = {
   supply: SupplyPoint[];
 };
 
-export type SupplyPoint = { boundaryMs: number; atMs: number; status: DriverStatus; city: string };
+export type SupplyPoint = {
+  boundaryMs: number;
+  atMs: number;
+  status: DriverStatus;
+  city: string;
+  /** H3 cell of an available driver: where the supply is. Null for others. */
+  cell: string | null;
+};
 
 export type DriverEffect = {
   kind: "supply";
@@ -41,6 +46,7 @@ export type DriverEffect = {
   boundaryMs: number;
   status: DriverStatus;
   city: string;
+  cell: string | null;
 };
 
 export type DriverStep = { changes: Partial<Driver>; effects: DriverEffect[] };
@@ -48,6 +54,8 @@ export type DriverStep = { changes: Partial<Driver>; effects: DriverEffect[] };
 export type DriverContext = {
   /** Boundaries up to this one are closed. */
   closedMs: number;
+  /** H3 resolution of cells. */
+  cellResolution: number;
 };
 
 export function newDriver(id: string): Driver {
@@ -86,13 +94,7 @@ export function decideDriver(driver: Driver, point: DriverLocation, context: Dri
     }
     : { city: driver.city ?? point.city, status: driver.status ?? point.status };
   if (status !== null) {
-    const spoken = {
-      boundaryMs: boundaryFor(point.timeMs),
-      atMs: point.timeMs,
-      status,
-      city: city ?? "unknown",
-    };
-    changes.supply = supplyAfter(driver.supply, spoken, context.closedMs, effects);
+    changes.supply = supplyAfter(driver.supply, { point, status, city: city ?? "unknown" }, context, effects);
   }
   return { changes, effects };
 }
@@ -103,45 +105,46 @@ export function applyDriver(driver: Driver, step: DriverStep): void {
 }
 
 /** The H3 cell of the driver's last position. */
-export function cellOf(driver: Pick<Driver, "lat" | "lng">): string {
-  return latLngToCell(driver.lat, driver.lng, cellResolution);
+export function cellOf(driver: Pick<Driver, "lat" | "lng">, resolution: number): string {
+  return cellAt(driver, resolution);
 }
 
 const boundaryFor = (timeMs: number) => Math.ceil(timeMs / minuteMs) * minuteMs;
 
+type Speaking = { point: DriverLocation; status: DriverStatus; city: string };
+
 function supplyAfter(
   held: SupplyPoint[],
-  spoken: SupplyPoint,
-  closedMs: number,
+  { point, status, city }: Speaking,
+  { closedMs, cellResolution }: DriverContext,
   effects: DriverEffect[],
 ): SupplyPoint[] {
   const open = held.length > 0 && held[0]!.boundaryMs <= closedMs
     ? held.filter((s) => s.boundaryMs > closedMs)
     : held;
-  if (spoken.boundaryMs <= closedMs || spoken.boundaryMs - spoken.atMs >= freshMs) return open;
-  const before = open.find((s) => s.boundaryMs === spoken.boundaryMs);
-  if (before !== undefined && before.atMs > spoken.atMs) return open;
-  if (before !== undefined && before.status === spoken.status && before.city === spoken.city) {
+  const boundaryMs = boundaryFor(point.timeMs);
+  if (boundaryMs <= closedMs || boundaryMs - point.timeMs >= freshMs) return open;
+  const before = open.find((s) => s.boundaryMs === boundaryMs);
+  if (before !== undefined && before.atMs > point.timeMs) return open;
+  // The dearest step of a position: only where it counts.
+  const cell = status === "available" ? cellAt(point, cellResolution) : null;
+  const spoken: SupplyPoint = { boundaryMs, atMs: point.timeMs, status, city, cell };
+  if (before !== undefined && before.status === status && before.city === city && before.cell === cell) {
     return open.map((s) => s === before ? spoken : s);
   }
-  if (before !== undefined) {
-    effects.push({
-      kind: "supply",
-      by: -1,
-      boundaryMs: before.boundaryMs,
-      status: before.status,
-      city: before.city,
-    });
-  }
-  effects.push({
-    kind: "supply",
-    by: 1,
-    boundaryMs: spoken.boundaryMs,
-    status: spoken.status,
-    city: spoken.city,
-  });
+  if (before !== undefined) effects.push(effectOf(before, -1));
+  effects.push(effectOf(spoken, 1));
   return [...open.filter((s) => s !== before), spoken].sort((a, b) => a.boundaryMs - b.boundaryMs);
 }
+
+const effectOf = ({ boundaryMs, status, city, cell }: SupplyPoint, by: 1 | -1): DriverEffect => ({
+  kind: "supply",
+  by,
+  boundaryMs,
+  status,
+  city,
+  cell,
+});
 
 function isJump(driver: Driver, point: DriverLocation): boolean {
   const gapMs = point.timeMs - driver.latestMs;

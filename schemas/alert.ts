@@ -1,5 +1,6 @@
 /** An alert transition: value on `alerts` (key `rule|city`), row in ClickHouse, object over HTTP. */
 import { z } from "zod";
+import { alertOwners, severities } from "./alert_rule.ts";
 import { cityName, isoUtc } from "./fields.ts";
 
 export const alertStates = ["pending", "firing", "resolved", "no_data"] as const;
@@ -10,6 +11,9 @@ export const alertTransition = z.object({
   rule: z.string(),
   city: cityName,
   state: z.enum(alertStates),
+  severity: z.enum(severities),
+  /** Who is told. */
+  owner: z.enum(alertOwners),
   /** Event time of the first breaching window's end. */
   since: isoUtc,
   /** Event time of this transition: the end of the window that caused it. */
@@ -21,7 +25,10 @@ export const alertTransition = z.object({
   rev: z.string().regex(/^\d{19}$/),
   counts: z.record(z.string(), z.number()),
   summary: z.string().max(1024),
+  /** The same for every incident of one rule in one city: `<environment>:<rule>:<city>`. */
   dedup_key: z.string().max(255),
+  /** What to do about it; null when the rule names nothing. */
+  runbook: z.string().nullable(),
 }).meta({ title: "Alert transition", description: "A change of state of one rule in one city." });
 
 export type AlertTransition = z.infer<typeof alertTransition>;

@@ -40,6 +40,8 @@ export const cityWindow = z.object({
   busy_drivers: gauge,
   utilisation: ratio,
   surge: z.number().nullable(),
+  /** On updates only, and no part of the value: what surge would be if the window closed as it stands. */
+  surge_provisional: z.number().min(1).optional(),
 }).meta({ title: "City window", description: "The figures of one city in one sliding window." });
 
 export type CityWindow = z.infer<typeof cityWindow>;

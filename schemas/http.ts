@@ -82,7 +82,7 @@ export const driverView = z.object({
   status: textOrNull,
   lat: z.number(),
   lng: z.number(),
-  /** H3 cell, resolution 8. */
+  /** H3 cell, of the resolution that supply is counted in. */
   cell: z.string(),
   speed_kmh: z.number().nullable(),
   heading: z.number().nullable(),

@@ -4,6 +4,8 @@
  */
 import { z } from "zod";
 import { alertTransition } from "../schemas/alert.ts";
+import { alertRuleSet } from "../schemas/alert_rule.ts";
+import { cityCells } from "../schemas/city_cells.ts";
 import { cityWindow } from "../schemas/city_window.ts";
 import { driverLocationWire } from "../schemas/driver_location.ts";
 import { rideEventWire } from "../schemas/ride_event.ts";
@@ -27,6 +29,8 @@ const published: Record<string, z.ZodType> = {
   driver_location: driverLocationWire,
   city_window: cityWindow,
   alert: alertTransition,
+  alert_rules: alertRuleSet,
+  city_cells: cityCells,
   ride_fact: rideFact,
   snapshot_manifest: snapshotManifest,
   ride: rideView,

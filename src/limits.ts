@@ -40,6 +40,10 @@ export const limits = {
   driversPerPartitionMax: 1_000_000,
   /** Panes (city and minute) one partition holds; an event that needs a further one is a dead letter `cities_exceeded`. */
   panesPerPartitionMax: 100_000,
+  /** H3 cells of one city counted in one minute by one partition; what falls into a further one is in no cell. */
+  cellsPerCityMax: 1_000,
+  /** H3 cells of one city told of per boundary; the busiest ones. */
+  cellsPublishedMax: 1_000,
   /** Points of one driver that can still come again in time; further ones are dead letters `driver_points_exceeded`. */
   driverPointsMax: 2_000,
   /** Panes listed as missed, per target partition; the first listed leaves the list. */

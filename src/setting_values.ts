@@ -16,6 +16,14 @@ export const integer = (min: number, max: number, unit: string) => ({
   },
 });
 
+export const decimal = (min: number, max: number) => ({
+  allowed: `a number from ${min} to ${max}, with at most four decimals`,
+  parse(value: string) {
+    const parsed = /^\d{1,9}(\.\d{1,4})?$/.test(value) ? Number(value) : NaN;
+    return parsed >= min && parsed <= max ? parsed : undefined;
+  },
+});
+
 export const oneOf = <const T extends string>(...values: T[]) => ({
   allowed: values.join(" or "),
   parse: (value: string): T | undefined => values.find((v) => v === value),

@@ -6,6 +6,7 @@ export const topicDefaults = {
   "driver-locations": { partitions: 24, retentionMs: dayMs },
   "city-partials": { partitions: 6, retentionMs: 7 * dayMs },
   "analytics-aggregated": { partitions: 6, retentionMs: 7 * dayMs },
+  "city-cells": { partitions: 6, retentionMs: dayMs },
   "ride-facts": { partitions: 12, retentionMs: 7 * dayMs },
   "alerts": { partitions: 6, retentionMs: 30 * dayMs },
   "late-events": { partitions: 6, retentionMs: 7 * dayMs },

@@ -8,7 +8,7 @@
  * Ids of rides and drivers stay: they are what is asked with. Who has the key of the hash can try out ids.
  */
 import { createHmac } from "node:crypto";
-import { cellOf } from "../../actors/driver.ts";
+import { cellAt, resolutionOf } from "../../actors/cell.ts";
 import type { Config } from "../config.ts";
 import { utf8 } from "../ids.ts";
 import type { DriverRow, DriverView, RideRow, RideView } from "./handles.ts";
@@ -72,7 +72,7 @@ export function createMask(key: string): Mask {
           trail: view.trail.map((point) => ({ ...point, lat: rounded(point.lat), lng: rounded(point.lng) })),
         }
         : {};
-      return { ...view, ...place, cell: cellOf(place), ...trail };
+      return { ...view, ...place, cell: cellAt(place, resolutionOf(view.cell)), ...trail };
     },
     record: (value) =>
       typeof value === "object" && value !== null && !Array.isArray(value) ? fields(value) : masked,

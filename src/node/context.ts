@@ -52,6 +52,13 @@ export function stageContext(config: Config): StageContext {
     endedRideMs: config.WAYMARK_ENDED_RIDE_MS,
     driverMs: config.WAYMARK_DRIVER_MS,
     partitions,
+    cellResolution: config.WAYMARK_CELL_RESOLUTION,
+    surge: {
+      balance: config.WAYMARK_SURGE_BALANCE,
+      gain: config.WAYMARK_SURGE_GAIN,
+      cap: config.WAYMARK_SURGE_CAP,
+    },
+    environment: config.WAYMARK_ENVIRONMENT,
     partitionOf: (topic: TopicName, key: Uint8Array) =>
       partitionOf(config.WAYMARK_PARTITIONER, key, partitions[topic]),
   };

@@ -61,7 +61,11 @@ export const findDrivers = (finding: Finding, wanted: DriversWanted): Promise<Fo
       (wanted.rideId === null || driver.rideId === wanted.rideId) &&
       (wanted.statuses === null || wanted.statuses.includes(driver.status ?? "")),
     show(memory, owner) {
-      const { trail: _, refused: __, ...row } = driverView(memory, owner);
+      const { trail: _, refused: __, ...row } = driverView(
+        memory,
+        owner,
+        finding.pipeline.context.cellResolution,
+      );
       return row;
     },
   });

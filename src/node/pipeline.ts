@@ -27,6 +27,8 @@ import { decodePartial } from "../windows/partial.ts";
 import type { Clock } from "../time.ts";
 import { forEveryTopic } from "../topic_defaults.ts";
 import { partitionsOf, stageContext } from "./context.ts";
+import { readRules } from "./rules_file.ts";
+import { seedRules } from "./rules_keeper.ts";
 
 export type PipelineOptions = {
   config: Config;
@@ -69,6 +71,10 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const naming = namingOf(config);
   await log.ensureTopics(specsOf(config));
   await refuseOtherFoldVersion(log, topicName("city-partials", naming), context);
+  if (config.WAYMARK_RULES !== "") {
+    const rules = await readRules(config.WAYMARK_RULES);
+    await seedRules(log, topicName("city-partials", naming), rules, context.generation);
+  }
   const publisher = createPublisher({ log, clock, naming, partitionOf: context.partitionOf });
   const alignment = createAlignment(config.WAYMARK_ALIGN_MS);
   const identity = {
@@ -120,8 +126,9 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
 async function refuseOtherFoldVersion(log: Log, topic: string, context: StageContext): Promise<void> {
   for (const [partition, { start, end }] of (await log.bounds(topic)).entries()) {
     if (end === start) continue;
-    const [newest] = await log.read({ topic, partition }, end - 1, 1);
-    const partial = newest === undefined ? null : decodePartial(newest.value);
+    // Rules are said once in a while: the newest of a few records that are none.
+    const last = await log.read({ topic, partition }, Math.max(start, end - 20), 20);
+    const partial = last.map((record) => decodePartial(record.value)).findLast((p) => p !== null) ?? null;
     if (
       partial === null || partial.generation !== context.generation ||
       (partial.fold_version === context.foldVersion && partial.log_epoch === context.logEpoch)

@@ -31,6 +31,7 @@ import { restartFloors } from "./floors.ts";
 import { type Pipeline, startPipeline } from "./pipeline.ts";
 import { groupName } from "../runtime/host.ts";
 import { refuseReplayDir } from "./replay.ts";
+import { keepRules } from "./rules_keeper.ts";
 import {
   cityWatermarks,
   ledgerView,
@@ -110,7 +111,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       : null;
     const state = { draining: false };
     const keeping = new AbortController();
-    const kept = housekeep(parts, pipeline, clickHouse, clock, keeping.signal);
+    const kept = Promise.all([
+      housekeep(parts, pipeline, clickHouse, clock, keeping.signal),
+      keepRules({
+        log: parts.log,
+        pipeline,
+        clock,
+        signals,
+        path: config.WAYMARK_RULES,
+        signal: keeping.signal,
+      }),
+    ]);
     return {
       handles: handlesOf({ config, clock, parts, pipeline, board, clickHouse, state, node, fleet }),
       pipeline,

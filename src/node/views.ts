@@ -97,7 +97,7 @@ export const lookDriver = (pipeline: Pipeline, speaker: Speaker, id: string): Lo
     source: "driver-locations",
     hosts: pipeline.locations,
     find: (fold) => fold.driver(id),
-    show: driverView,
+    show: (memory, owner) => driverView(memory, owner, pipeline.context.cellResolution),
   });
 
 export const lookWindow = (
@@ -160,14 +160,18 @@ export function rideView({ ride, seen, refused }: RideMemory, owner: Provenance)
   };
 }
 
-export function driverView({ driver, trail, refused }: DriverMemory, owner: Provenance): DriverView {
+export function driverView(
+  { driver, trail, refused }: DriverMemory,
+  owner: Provenance,
+  resolution: number,
+): DriverView {
   return {
     driver_id: driver.id,
     city: driver.city,
     status: driver.status,
     lat: driver.lat,
     lng: driver.lng,
-    cell: cellOf(driver),
+    cell: cellOf(driver, resolution),
     speed_kmh: driver.speedKmh,
     heading: driver.heading,
     ride_id: driver.rideId,

@@ -9,6 +9,10 @@ const incidentsMax = 10;
 const newer = (a: AlertTransition, b: AlertTransition): boolean =>
   a.window_end !== b.window_end ? a.window_end > b.window_end : a.rev > b.rev;
 
+/** A new generation says of every alert how it stands: where there never was one, that is no news. */
+const isOnlyCalm = ({ state, since, at }: AlertTransition, incidents: readonly AlertTransition[]): boolean =>
+  state === "resolved" && since === at && incidents.length === 1;
+
 const latestFirst = (a: AlertTransition, b: AlertTransition): number =>
   newer(a, b) ? -1 : newer(b, a) ? 1 : 0;
 
@@ -33,7 +37,7 @@ export class BoardAlerts {
   list(): AlertTransition[] {
     const open = (t: AlertTransition) => t.state === "resolved" ? 1 : 0;
     const standing = [...this.#incidents.values()].flatMap((incidents) =>
-      incidents.filter((t, i) => i === 0 || t.state === "resolved")
+      incidents.filter((t, i) => (i === 0 || t.state === "resolved") && !isOnlyCalm(t, incidents))
     );
     return standing.sort((a, b) => open(a) - open(b) || latestFirst(a, b));
   }

@@ -6,47 +6,38 @@
  * ride sources have passed their end (phase 1); supply joins when the location sources have passed it too (phase 2).
  */
 import type { CityWindow } from "../../schemas/city_window.ts";
-import { type AlertMemory, calm } from "../alerts/rules.ts";
 import type { Fold, FoldEntry, FoldStatus, LogRecord, Outbox, Stage } from "../fold.ts";
 import { utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import { dayMs } from "../time.ts";
 import { Closings, type ClosingsState } from "../windows/closings.ts";
-import { CityPanes, type CityPanesState, type WindowParts } from "../windows/merge.ts";
+import type { WindowParts } from "../windows/merge.ts";
 import { decodePartial, type Partial, type SourceId } from "../windows/partial.ts";
 import { paneMs, paneStart } from "../windows/settings.ts";
 import { realWatermark, type Source } from "../windows/sources.ts";
-import { alertAt, type ClosedBoundary, judgeCity } from "./city_alerts.ts";
+import { City, type CityState } from "./city.ts";
+import { CityJudge, type CityJudgeState } from "./city_judge.ts";
 import { CitySources, type CitySourcesState, type Passed } from "./city_sources.ts";
-import { cityWindowOf, type Gauges } from "./city_window.ts";
+import { cityWindowOf } from "./city_window.ts";
 import type { StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
 import { type Missed, MissedPanes, type MissedPanesState } from "./missed_panes.ts";
-import { field, paneWidth } from "./pane_fields.ts";
-import { Takeover } from "./takeover.ts";
+import { field } from "./pane_fields.ts";
 
 /** Updates one flush sends per city: the windows around now. The rest is told when it closes. */
 const updatesPerCityMax = 8;
 /** How long, in event time, closed rides wait for their supply: bounds the panes held for a stuck location source. */
 const supplyWaitMs = dayMs;
 
-type City = {
-  panes: CityPanes;
-  gauges: Map<number, Gauges>;
-  dirty: Set<number>;
-  owed: Set<number>;
-  alert: AlertMemory;
-};
-
 export class CitiesFold implements Fold {
   readonly #context: StageContext;
   readonly #sources: CitySources;
   readonly #rideClosings = new Closings();
   readonly #supplyClosings = new Closings();
-  #cities = new Map<string, City>();
+  readonly #cities = new Map<string, City>();
   readonly #missed = new MissedPanes();
-  readonly #takeover: Takeover;
+  readonly #judge: CityJudge;
   #unreadable = 0;
   /** Boundaries up to these are closed over the ride sources, and with supply. */
   #rideClosedMs = -1;
@@ -60,14 +51,14 @@ export class CitiesFold implements Fold {
   constructor(context: StageContext) {
     this.#context = context;
     this.#sources = new CitySources(context.partitions);
-    this.#takeover = new Takeover(context.cut.fromMs);
+    this.#judge = new CityJudge(context, this.#cities);
   }
 
   fold(record: LogRecord, out: Outbox): void {
     const partial = decodePartial(record.value);
     const index = partial === null ? undefined : this.#sources.indexOf(partial);
     if (partial === null || index === undefined) {
-      this.#unreadable++;
+      if (!this.#judge.take(record)) this.#unreadable++;
       return;
     }
     if (!this.#isOurs(partial)) {
@@ -112,8 +103,8 @@ export class CitiesFold implements Fold {
     const closings = partial.source.topic === "ride-events" ? this.#rideClosings : this.#supplyClosings;
     closings.takeBack(index, partial.next_offset);
     const stale = partial.provisional === true && partial.next_offset < this.#sources.all[index]!.nextOffset;
-    for (const [name, boundaryMs, position, values] of stale ? [] : partial.closings) {
-      closings.say(boundaryMs, name, index, position, values, partial.provisional === true);
+    for (const [name, boundaryMs, position, values, cells] of stale ? [] : partial.closings) {
+      closings.say(boundaryMs, name, index, position, values, partial.provisional === true, cells);
     }
     return [...revised.values()].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
   }
@@ -127,21 +118,21 @@ export class CitiesFold implements Fold {
   }
 
   #closeRides(passed: Passed, out: Outbox): void {
-    const boundaries = this.#boundaries(passed, this.#rideClosings, this.#takeover.in(passed));
-    for (const boundaryMs of boundaries) {
+    const others = this.#judge.boundaries("rides", passed);
+    for (const boundaryMs of this.#boundaries(passed, this.#rideClosings, others)) {
+      const cells = this.#rideClosings.cells(boundaryMs);
       const sums = this.#rideClosings.freeze(boundaryMs);
       this.#rideClosedMs = boundaryMs;
-      for (const [name, values] of sums) this.#gauges(name, boundaryMs).open = values[0] ?? 0;
+      for (const [name, said] of sums) {
+        this.#city(name).closeRides(boundaryMs, { sums: said, cells: cells.get(name) ?? [] });
+      }
+      this.#judge.switchRules("rides", boundaryMs, out);
       for (const [name, city] of this.#sorted()) {
-        const values = sums.get(name);
-        if (values !== undefined) this.#judge(city, { city: name, boundaryMs, sums: values }, out);
+        this.#judge.judgeRides(name, boundaryMs, sums.get(name), out);
         city.dirty.delete(boundaryMs);
         this.#publish(name, boundaryMs, "final", out);
       }
-      for (const city of this.#takeover.at(boundaryMs)) {
-        const memory = this.#cities.get(city)?.alert ?? calm;
-        out.push(alertAt(this.#context, memory, { city, boundaryMs, sums: sums.get(city) ?? [] }));
-      }
+      this.#judge.tellAll("rides", boundaryMs, out);
     }
     this.#rideClosings.closeUpTo(passed.untilMs);
     this.#rideClosedMs = passed.untilMs;
@@ -150,28 +141,32 @@ export class CitiesFold implements Fold {
   #closeSupply(passed: Passed, out: Outbox): void {
     const known = this.#sources.knowsSupply;
     if (known) this.#supplyFromMs ??= Math.max(-1, paneStart(passed.beforeMs));
-    for (const boundaryMs of this.#boundaries(passed, this.#supplyClosings)) {
+    const others = this.#judge.boundaries("supply", passed);
+    for (const boundaryMs of this.#boundaries(passed, this.#supplyClosings, others)) {
+      const cells = this.#supplyClosings.cells(boundaryMs);
       const sums = this.#supplyClosings.freeze(boundaryMs);
       this.#supplyClosedMs = boundaryMs;
-      if (!known) continue;
-      for (const [name, [available = 0, enRoute = 0, onTrip = 0]] of sums) {
-        this.#gauges(name, boundaryMs).supply = [available, enRoute, onTrip];
+      for (const name of known ? sums.keys() : []) this.#city(name).gaugesAt(boundaryMs);
+      this.#judge.switchRules("supply", boundaryMs, out);
+      for (const [name, city] of this.#sorted()) {
+        const gauges = city.gauges.get(boundaryMs);
+        if (known && gauges !== undefined) {
+          const [available = 0, enRoute = 0, onTrip = 0] = sums.get(name) ?? [];
+          gauges.supply = [available, enRoute, onTrip];
+          const said = sums.has(name) ? gauges.supply : null;
+          this.#judge.judgeSupply(name, { boundaryMs, said, cells: cells.get(name) ?? [] }, out);
+        }
+        if (gauges !== undefined) gauges.rides = null;
+        if (known) this.#publish(name, boundaryMs, "final", out);
       }
-      for (const [name] of this.#sorted()) this.#publish(name, boundaryMs, "final", out);
+      this.#judge.tellAll("supply", boundaryMs, out);
     }
     this.#supplyClosings.closeUpTo(passed.untilMs);
     this.#supplyClosedMs = passed.untilMs;
   }
 
-  #judge(city: City, closed: ClosedBoundary, out: Outbox): void {
-    this.#takeover.note(closed.city, closed.boundaryMs);
-    const { memory, output } = judgeCity(this.#context, city.alert, closed);
-    city.alert = memory;
-    if (output !== null) out.push(output);
-  }
-
   /** The boundaries in (before, until] at which a window ends or a source said something, and the `others`. */
-  #boundaries({ beforeMs, untilMs }: Passed, closings: Closings, others: number[] = []): number[] {
+  #boundaries({ beforeMs, untilMs }: Passed, closings: Closings, others: number[]): number[] {
     const boundaries = new Set([...closings.boundaries(untilMs), ...others]);
     for (const city of this.#cities.values()) {
       for (const end of city.panes.ends(paneStart(beforeMs), untilMs)) {
@@ -198,7 +193,8 @@ export class CitiesFold implements Fold {
       city.panes.dropBefore(belowMs, (at, [source, , , values]) => this.#leave(name, at, source, values));
       for (const end of city.gauges.keys()) if (end - windowMs < belowMs) city.gauges.delete(end);
       const nothing = city.panes.empty && city.gauges.size === 0;
-      if (nothing && city.alert.state === "ok") this.#cities.delete(name);
+      const closed = Math.min(this.#rideClosedMs, this.#supplyClosedMs);
+      if (nothing && this.#judge.isPast(city, closed)) this.#cities.delete(name);
     }
   }
 
@@ -263,6 +259,7 @@ export class CitiesFold implements Fold {
       kind,
       watermarkMs: finite(this.#sources.rideMs),
       generation: this.#context.generation,
+      surgeProvisional: closed ? null : this.#provisionalSurge(city, endMs),
     });
   }
 
@@ -271,23 +268,22 @@ export class CitiesFold implements Fold {
     return this.#cities.get(name)?.panes.parts(endMs) ?? [];
   }
 
-  #gauges(name: string, endMs: number): Gauges {
-    const { gauges } = this.#city(name);
-    let held = gauges.get(endMs);
-    if (held === undefined) gauges.set(endMs, held = { open: null, supply: null });
-    return held;
+  /** A guess at the running minute: what it has so far, and of the one before what it has not run yet. */
+  #provisionalSurge(city: City, endMs: number): number | null {
+    const rideMs = this.#sources.rideMs;
+    if (rideMs === null || !Number.isFinite(rideMs)) return null;
+    const run = (rideMs + this.#context.windows.delayMs - (endMs - paneMs)) / paneMs;
+    if (run <= 0 || run > 2) return null;
+    const [before, now] = [endMs - 2 * paneMs, endMs - paneMs].map((at) =>
+      city.panes.values(at)?.[field.requests] ?? 0
+    ) as [number, number];
+    return city.market.provisional(endMs, now + before * Math.max(0, 1 - run));
   }
 
   #city(name: string): City {
     let city = this.#cities.get(name);
     if (city === undefined) {
-      city = {
-        panes: new CityPanes(paneWidth, this.#context.windows.windowMs),
-        gauges: new Map(),
-        dirty: new Set(),
-        owed: new Set(),
-        alert: calm,
-      };
+      city = new City(this.#context);
       city.panes.dropBefore(this.#droppedBelowMs);
       this.#cities.set(name, city);
     }
@@ -313,10 +309,8 @@ export class CitiesFold implements Fold {
     yield ["sources", this.#sources.state()];
     yield ["closings", this.#rideClosings.state(), this.#supplyClosings.state()];
     yield ["missed", this.#missed.state()];
-    if (this.#takeover.state.length > 0) yield ["takeover", this.#takeover.state];
-    for (const [name, city] of this.#cities) {
-      yield ["city", name, city.panes.state(), [...city.gauges], city.alert];
-    }
+    yield ["judge", this.#judge.state()];
+    for (const [name, city] of this.#cities) yield ["city", name, city.state()];
   }
 
   restore([kind, ...data]: FoldEntry): void {
@@ -341,22 +335,12 @@ export class CitiesFold implements Fold {
       case "missed":
         this.#missed.restore(data[0] as MissedPanesState);
         break;
-      case "takeover":
-        this.#takeover.restore(data[0] as string[]);
+      case "judge":
+        this.#judge.restore(data[0] as CityJudgeState);
         break;
-      case "city": {
-        const [name, panes, gauges, alert] = data as [
-          string,
-          CityPanesState,
-          [number, Gauges][],
-          AlertMemory,
-        ];
-        const city = this.#city(name);
-        city.panes.restore(panes);
-        city.gauges = new Map(gauges);
-        city.alert = alert;
+      case "city":
+        this.#city(data[0] as string).restore(data[1] as CityState);
         break;
-      }
       default:
         invariant(false, `a snapshot of cities has no entries of kind ${kind}`);
     }
@@ -364,6 +348,11 @@ export class CitiesFold implements Fold {
 
   status(): FoldStatus {
     return { watermarkMs: finite(this.#sources.rideMs), actors: { city: this.#cities.size } };
+  }
+
+  /** The rules said last, and when; null: the built-in ones. */
+  get rules(): CityJudge["rules"] {
+    return this.#judge.rules;
   }
 
   get sources(): readonly Source[] {

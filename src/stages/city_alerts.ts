@@ -1,71 +1,144 @@
-/** Judging a city at a closed boundary: closing sums in, the rule's next memory and what is to be published out. */
-import { type AlertMemory, cancellationRateHigh, judge } from "../alerts/rules.ts";
-import type { Output } from "../fold.ts";
-import { utf8 } from "../ids.ts";
-import { formatRev } from "../windows/rev.ts";
+/**
+ * The alerts of one city: the memory of every rule, judged boundary by boundary on frozen closing sums.
+ *
+ * Rules over rides are judged when the rides of a boundary are closed, rules over supply when its supply is. A city
+ * that falls silent is judged by its silence rules for as many minutes as they need, and then has nothing to say until
+ * events come again; after a day of silence that alert is given up.
+ */
+import { type AlertMemory, calm, type Change, ended, flappingMs, judge } from "../alerts/judge.ts";
+import type { AlertRule, Figures, Moment } from "../alerts/rule.ts";
+import type { AlertTransition } from "../../schemas/alert.ts";
+import type { Outbox } from "../fold.ts";
+import { dayMs } from "../time.ts";
 import { paneMs } from "../windows/settings.ts";
-import { alertTransitionOf, type TransitionFacts } from "./alert_transition.ts";
+import { alertOutput, alertTransitionOf } from "./alert_transition.ts";
 import type { StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
-import { field } from "./pane_fields.ts";
 
-/** `sums`: [open requests, window sums …], frozen over all ride sources. */
-export type ClosedBoundary = { city: string; boundaryMs: number; sums: number[] };
+/** What is known of a city at a boundary. */
+export type ClosedBoundary = {
+  city: string;
+  boundaryMs: number;
+  moment: Moment;
+  figures: Figures;
+  /** Shown with a transition. */
+  counts: Record<string, number>;
+  /** Whether the ride sources said nothing of the city: only silence can be judged then. */
+  isSilent: boolean;
+};
 
-const rule = cancellationRateHigh;
+export type CityAlertsState = {
+  memories: [rule: string, memory: AlertMemory][];
+  eventsMs: number | null;
+};
 
-/** Before the cut the memory goes on just the same, in silence. */
-export function judgeCity(
-  context: StageContext,
-  memory: AlertMemory,
-  closed: ClosedBoundary,
-): { memory: AlertMemory; output: Output | null } {
-  const { boundaryMs } = closed;
-  const judged = judge(rule, memory, boundaryMs, endedRides(closed));
-  if (judged.transition === null || !isPublished(context.cut, boundaryMs)) {
-    return { memory: judged.memory, output: null };
+/** A city silent for so long is no news any more. */
+const givenUpMs = dayMs;
+
+export class CityAlerts {
+  readonly #context: StageContext;
+  #memories = new Map<string, AlertMemory>();
+  /** End of the last window that had events; null before the first and after giving up. */
+  #eventsMs: number | null = null;
+
+  constructor(context: StageContext) {
+    this.#context = context;
   }
-  const sinceMs = judged.transition === "resolved" ? memory.sinceMs : judged.memory.sinceMs;
-  return { memory: judged.memory, output: outputOf(context, closed, judged.transition, sinceMs) };
+
+  /** Judges every rule that can be judged at that moment. Before the cut the memory goes on just the same, in silence. */
+  judge(rules: readonly AlertRule[], closed: ClosedBoundary, out: Outbox): void {
+    const { city, boundaryMs, moment, figures, isSilent } = closed;
+    const hasEvents = moment === "rides" && (figures.total_events ?? 0) > 0;
+    if (hasEvents) this.#eventsMs = boundaryMs;
+    const givesUp = moment === "rides" && !hasEvents && this.#eventsMs !== null &&
+      boundaryMs >= this.#eventsMs + givenUpMs;
+    for (const rule of rules) {
+      if (rule.moment !== moment || !rule.covers(city) || (isSilent && !rule.isSilence)) continue;
+      const memory = this.#memories.get(rule.name) ?? calm;
+      const judged = givesUp && rule.isSilence && memory.state !== "ok"
+        ? { memory: ended(memory, boundaryMs), change: "resolved" as const }
+        : judge(rule, memory, boundaryMs, figures);
+      if (judged.memory !== memory) this.#memories.set(rule.name, judged.memory);
+      if (judged.change === null) continue;
+      const sinceMs = judged.change === "resolved" ? memory.sinceMs : judged.memory.sinceMs;
+      this.#tell(rule, { state: stateOf(rule, judged.change), sinceMs }, closed, out);
+    }
+    if (givesUp) this.#eventsMs = null;
+  }
+
+  /** Ends the alerts of rules of that moment that are no longer in force, or cover the city no longer. */
+  withdraw(
+    before: readonly AlertRule[],
+    rules: readonly AlertRule[],
+    closed: ClosedBoundary,
+    out: Outbox,
+  ): void {
+    const { city, moment } = closed;
+    for (const rule of before) {
+      if (rule.moment !== moment || !rule.covers(city)) continue;
+      if (rules.some((r) => r.name === rule.name && r.moment === moment && r.covers(city))) continue;
+      const memory = this.#memories.get(rule.name);
+      this.#memories.delete(rule.name);
+      if (memory === undefined || memory.state === "ok") continue;
+      this.#tell(rule, { state: "resolved", sinceMs: memory.sinceMs }, closed, out);
+    }
+  }
+
+  /** How every alert stands as of the boundary; a calm one as resolved there, whatever others left open. */
+  tellAll(rules: readonly AlertRule[], closed: ClosedBoundary, out: Outbox): void {
+    for (const rule of rules) {
+      if (rule.moment !== closed.moment || !rule.covers(closed.city)) continue;
+      const memory = this.#memories.get(rule.name) ?? calm;
+      const stands = memory.state === "ok"
+        ? { state: "resolved" as const, sinceMs: closed.boundaryMs }
+        : { state: stateOf(rule, memory.state), sinceMs: memory.sinceMs };
+      out.push(this.#output(rule, stands, closed));
+    }
+  }
+
+  /** The boundaries in (before, until] at which silence has something to say. */
+  silentBoundaries(rules: readonly AlertRule[], beforeMs: number, untilMs: number): number[] {
+    if (this.#eventsMs === null) return [];
+    const most = Math.max(-1, ...rules.filter((r) => r.isSilence).map((r) => r.forBoundaries)) + 1;
+    const after = Array.from({ length: most }, (_, i) => this.#eventsMs! + (i + 1) * paneMs);
+    if (this.#isSilenceOpen(rules)) after.push(this.#eventsMs + givenUpMs);
+    return after.filter((ms) => ms > beforeMs && ms <= untilMs);
+  }
+
+  /** Whether forgetting it changes nothing that any boundary after this one could say. */
+  isPast(rules: readonly AlertRule[], boundaryMs: number): boolean {
+    const open = [...this.#memories.values()].some(({ state, fired }) =>
+      state !== "ok" || fired.some((ms) => boundaryMs - ms < flappingMs)
+    );
+    return !open && this.silentBoundaries(rules, boundaryMs, Infinity).length === 0;
+  }
+
+  state(): CityAlertsState {
+    return { memories: [...this.#memories], eventsMs: this.#eventsMs };
+  }
+
+  restore({ memories, eventsMs }: CityAlertsState): void {
+    this.#memories = new Map(memories);
+    this.#eventsMs = eventsMs;
+  }
+
+  #isSilenceOpen(rules: readonly AlertRule[]): boolean {
+    return rules.some((rule) => rule.isSilence && (this.#memories.get(rule.name)?.state ?? "ok") !== "ok");
+  }
+
+  #tell(rule: AlertRule, stands: Stands, closed: ClosedBoundary, out: Outbox): void {
+    if (isPublished(this.#context.cut, closed.boundaryMs)) out.push(this.#output(rule, stands, closed));
+  }
+
+  #output(rule: AlertRule, stands: Stands, { city, boundaryMs, figures, counts, isSilent }: ClosedBoundary) {
+    const value = isSilent && !rule.isSilence ? null : rule.read(figures);
+    const facts = { rule, city, ...stands, boundaryMs, value, counts };
+    return alertOutput(alertTransitionOf(facts, this.#context), this.#context);
+  }
 }
 
-/** How the city's alert stands as of the boundary; a calm one as resolved there, whatever others left open. */
-export function alertAt(context: StageContext, memory: AlertMemory, closed: ClosedBoundary): Output {
-  return memory.state === "ok"
-    ? outputOf(context, closed, "resolved", closed.boundaryMs)
-    : outputOf(context, closed, memory.state, memory.sinceMs);
-}
+type Stands = { state: AlertTransition["state"]; sinceMs: number };
 
-function endedRides({ sums }: Pick<ClosedBoundary, "sums">): TransitionFacts["counts"] {
-  const at = (index: number) => sums[1 + index] ?? 0;
-  return {
-    completed: at(field.rides_completed),
-    cancelled: at(field.rides_cancelled_by_rider) + at(field.rides_cancelled_by_driver) +
-      at(field.rides_cancelled_by_system),
-  };
-}
-
-function outputOf(
-  context: StageContext,
-  closed: ClosedBoundary,
-  state: TransitionFacts["state"],
-  sinceMs: number,
-): Output {
-  const { city, boundaryMs } = closed;
-  const transition = alertTransitionOf({
-    rule,
-    city,
-    state,
-    sinceMs,
-    boundaryMs,
-    counts: endedRides(closed),
-    windowMs: context.windows.windowMs,
-    rev: formatRev(context.generation, boundaryMs / paneMs, 1),
-  });
-  return {
-    topic: "alerts",
-    key: utf8(`${rule.name}|${city}`),
-    value: utf8(JSON.stringify(transition)),
-    partition: context.partitionOf("alerts", utf8(city)),
-  };
-}
+/** A city without events is a state of its own: it pages whoever runs the pipeline, not the city. */
+const stateOf = (rule: AlertRule, change: Change): AlertTransition["state"] =>
+  rule.isSilence && change === "firing" ? "no_data" : change;

@@ -6,13 +6,8 @@ import { isoTime } from "../time.ts";
 import { percentile } from "../windows/histogram.ts";
 import type { MergedWindow } from "../windows/merge.ts";
 import { formatRev, type Phase } from "../windows/rev.ts";
+import type { Gauges } from "./city.ts";
 import { field, type PaneField, waitFrom } from "./pane_fields.ts";
-
-/** Frozen at the window's end: open requests from the ride sources, drivers from the location sources. */
-export type Gauges = {
-  open: number | null;
-  supply: [available: number, enRoute: number, onTrip: number] | null;
-};
 
 export type WindowFacts = {
   city: string;
@@ -24,6 +19,8 @@ export type WindowFacts = {
   kind: CityWindow["kind"];
   watermarkMs: number | null;
   generation: number;
+  /** A remark on an open window: what surge would be if it closed now. */
+  surgeProvisional: number | null;
 };
 
 export function cityWindowOf(facts: WindowFacts): CityWindow {
@@ -65,6 +62,7 @@ export function cityWindowOf(facts: WindowFacts): CityWindow {
     available_drivers: supply === null ? null : supply[0],
     busy_drivers: busy,
     utilisation: supply === null ? null : utilisation(busy!, supply[0]),
-    surge: null,
+    surge: phase === 2 ? gauges?.surge ?? 1 : null,
+    ...(facts.surgeProvisional !== null && { surge_provisional: facts.surgeProvisional }),
   };
 }

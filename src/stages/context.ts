@@ -1,4 +1,5 @@
 /** What every stage is built with: settings, numbers of this installation, and how keys find partitions. */
+import type { SurgeTerms } from "../../actors/surge.ts";
 import type { TopicName } from "../log/topics.ts";
 import { paneMs, type WindowSettings } from "../windows/settings.ts";
 import type { Cut } from "./cut.ts";
@@ -16,6 +17,11 @@ export type StageContext = {
   endedRideMs: number;
   driverMs: number;
   partitions: Record<TopicName, number>;
+  /** H3 resolution of the cells that supply and demand are counted in. */
+  cellResolution: number;
+  surge: SurgeTerms;
+  /** First part of every alert's dedup_key: tells installations that page the same people apart. */
+  environment: string;
   /** The partition of a key on a topic, as the producers choose it. */
   partitionOf(topic: TopicName, key: Uint8Array): number;
 };
@@ -24,7 +30,7 @@ export type StageContext = {
  * The versions of the folds: raised by hand when outputs change for the same log and settings. The golden test
  * fails when they change and these do not.
  */
-export const foldVersions = { rides: 1, locations: 1, cities: 1 } as const;
+export const foldVersions = { rides: 2, locations: 2, cities: 2 } as const;
 
 /** How many boundaries after a watermark can have something open: windows, requests and events ahead of it. */
 export function boundariesMax(settings: WindowSettings, openMs: number): number {

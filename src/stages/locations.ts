@@ -12,9 +12,10 @@ import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, S
 import { hash64 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
+import { type CellCounts, CellTable, type CellTableState } from "../windows/cells.ts";
 import { BoundaryGauge, type BoundaryGaugeState } from "../windows/gauges.ts";
 import type { Ledger } from "../windows/ledger.ts";
-import { paneStart } from "../windows/settings.ts";
+import { paneMs, paneStart } from "../windows/settings.ts";
 import { ActorTable } from "./actor_table.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
 import { Intake, noteRefusal, type Refused } from "./intake.ts";
@@ -35,6 +36,8 @@ export class LocationsFold implements Fold {
   readonly #boundariesMax: number;
   readonly #intake: Intake;
   readonly #supply = new BoundaryGauge(supplyFields.length);
+  /** Where the available drivers of a boundary are. */
+  readonly #cells = new CellTable(limits.cellsPerCityMax);
   readonly #writer: PartialWriter;
   readonly #drivers: ActorTable<DriverMemory>;
   #nextOffset = 0;
@@ -125,6 +128,7 @@ export class LocationsFold implements Fold {
     try {
       step = decideDriver(memory.driver, point, {
         closedMs: watermarkMs === null ? -Infinity : paneStart(watermarkMs),
+        cellResolution: this.#context.cellResolution,
       });
     } catch (thrown) {
       this.#intake.handlerThrew(record, thrown, out);
@@ -133,6 +137,7 @@ export class LocationsFold implements Fold {
     for (const effect of step.effects) {
       const index = supplyField[effect.status];
       if (index !== undefined) this.#supply.add(effect.city, effect.boundaryMs, index, effect.by);
+      if (effect.cell !== null) this.#cells.add(effect.boundaryMs, effect.city, effect.cell, effect.by);
     }
     applyDriver(memory.driver, step);
     this.#note(memory, record, point, id);
@@ -162,12 +167,18 @@ export class LocationsFold implements Fold {
   #advance(point: DriverLocation, record: LogRecord): void {
     const passed = this.#intake.watermark.advance(point.timeMs, record.timestampMs, this.#boundariesMax);
     for (const boundaryMs of passed) this.#close(boundaryMs, this.#supply.close(boundaryMs));
-    if (passed.length > 0) this.#drivers.evictDue(this.#intake.watermark.ms!);
+    if (passed.length === 0) return;
+    this.#cells.dropBefore(passed.at(-1)! + paneMs);
+    this.#drivers.evictDue(this.#intake.watermark.ms!);
   }
 
   /** The closing register of each city that has drivers at the boundary. */
   #close(boundaryMs: number, supply: [city: string, values: number[]][]): void {
-    for (const [city, values] of supply) this.#writer.close([city, boundaryMs, this.#nextOffset, values]);
+    const cells = this.#cells.sums(boundaryMs, boundaryMs + paneMs);
+    const none: CellCounts = [];
+    for (const [city, values] of supply) {
+      this.#writer.close([city, boundaryMs, this.#nextOffset, values, cells.get(city) ?? none]);
+    }
   }
 
   flush(out: Outbox): boolean {
@@ -207,18 +218,20 @@ export class LocationsFold implements Fold {
       this.#intake.ledger,
       this.#intake.failures,
       this.#supply.state(),
+      this.#cells.state(),
     ];
     for (const [, memory] of this.#drivers.entries()) yield ["driver", memory];
   }
 
   restore([kind, ...data]: FoldEntry): void {
     if (kind === "head") {
-      const [nextOffset, watermarkMs, ledger, failures, supply] = data;
+      const [nextOffset, watermarkMs, ledger, failures, supply, cells] = data;
       this.#nextOffset = nextOffset as number;
       this.#intake.watermark.restore(watermarkMs as number | null);
       this.#intake.ledger = ledger as Ledger;
       this.#intake.failures = failures as number;
       this.#supply.restore(supply as BoundaryGaugeState);
+      this.#cells.restore(cells as CellTableState);
     } else {
       invariant(kind === "driver", `a snapshot of locations has no entries of kind ${kind}`);
       const memory = data[0] as DriverMemory;

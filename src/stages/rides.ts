@@ -5,6 +5,7 @@
  * counted in the pane of its city and minute. An event's city is its own, else the first one its ride named, else
  * `unknown`; it is never moved afterwards.
  */
+import { cellAt } from "../../actors/cell.ts";
 import {
   applyRide,
   decideRide,
@@ -21,11 +22,12 @@ import { hash64, utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import { isoTime } from "../time.ts";
+import { type CellCounts, CellTable, type CellTableState } from "../windows/cells.ts";
 import { IntervalGauge } from "../windows/gauges.ts";
 import { bucketOf } from "../windows/histogram.ts";
 import type { Ledger } from "../windows/ledger.ts";
 import { PaneTable, type Register } from "../windows/panes.ts";
-import { paneStart } from "../windows/settings.ts";
+import { paneMs, paneStart } from "../windows/settings.ts";
 import { ActorTable } from "./actor_table.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
@@ -53,6 +55,8 @@ export class RidesFold implements Fold {
   readonly #intake: Intake;
   readonly #panes = new PaneTable(paneWidth);
   readonly #open = new IntervalGauge();
+  /** Where rides were requested, by the minute. */
+  readonly #cells = new CellTable(limits.cellsPerCityMax);
   readonly #writer: PartialWriter;
   readonly #rides: ActorTable<RideMemory>;
   readonly #partition: number;
@@ -197,6 +201,9 @@ export class RidesFold implements Fold {
     const at = event.timeMs;
     this.#panes.add(city, at, field.total_events, 1, offset);
     this.#panes.add(city, at, eventField[event.type], 1, offset);
+    if (event.type === "requested" && event.pickup !== null) {
+      this.#cells.add(paneStart(at), city, cellAt(event.pickup, this.#context.cellResolution), 1);
+    }
     if (event.estimatedFareCents !== null) {
       this.#panes.add(city, at, field.fare_cents, event.estimatedFareCents, offset);
       this.#panes.add(city, at, field.fare_events, 1, offset);
@@ -222,16 +229,25 @@ export class RidesFold implements Fold {
     const watermarkMs = this.#intake.watermark.ms!;
     const { windowMs, latenessMs } = this.#context.windows;
     this.#panes.dropBefore(paneStart(watermarkMs) - Math.max(windowMs, latenessMs));
+    this.#cells.dropBefore(paneStart(watermarkMs) - windowMs);
     this.#rides.evictDue(watermarkMs);
   }
 
-  /** The closing register of each city that has something to say at the boundary: [open, window sums …]. */
+  /**
+   * The closing register of each city that has something to say at the boundary: [open, requests of the last minute,
+   * window sums …], and where the window's requests were made.
+   */
   #close(boundaryMs: number, open: Map<string, number>): void {
+    const fromMs = boundaryMs - this.#context.windows.windowMs;
+    const cells = this.#cells.sums(fromMs, boundaryMs);
+    const none: CellCounts = [];
     for (const city of new Set([...this.#panes.cities(), ...open.keys()])) {
-      const sums = this.#panes.sum(city, boundaryMs - this.#context.windows.windowMs, boundaryMs);
+      const sums = this.#panes.sum(city, fromMs, boundaryMs);
       const openNow = open.get(city) ?? 0;
       if (sums === null && openNow === 0) continue;
-      this.#writer.close([city, boundaryMs, this.#nextOffset, [openNow, ...trimmed(sums ?? [])]]);
+      const asked = this.#panes.sum(city, boundaryMs - paneMs, boundaryMs)?.[field.requests] ?? 0;
+      const values = [openNow, asked, ...trimmed(sums ?? [])];
+      this.#writer.close([city, boundaryMs, this.#nextOffset, values, cells.get(city) ?? none]);
     }
   }
 
@@ -274,6 +290,7 @@ export class RidesFold implements Fold {
       this.#intake.ledger,
       this.#intake.failures,
       this.#open.state(),
+      this.#cells.state(),
     ];
     for (const register of this.#panes.entries()) yield ["pane", register];
     for (const [, memory] of this.#rides.entries()) yield ["ride", memory];
@@ -282,12 +299,13 @@ export class RidesFold implements Fold {
   restore([kind, ...data]: FoldEntry): void {
     switch (kind) {
       case "head": {
-        const [nextOffset, watermarkMs, ledger, failures, open] = data;
+        const [nextOffset, watermarkMs, ledger, failures, open, cells] = data;
         this.#nextOffset = nextOffset as number;
         this.#intake.watermark.restore(watermarkMs as number | null);
         this.#intake.ledger = ledger as Ledger;
         this.#intake.failures = failures as number;
         this.#open.restore(open as ReturnType<IntervalGauge["state"]>);
+        this.#cells.restore(cells as CellTableState);
         break;
       }
       case "pane":

@@ -27,12 +27,14 @@ export class Takeover {
     if (this.#atMs !== null && endMs <= this.#atMs) this.#cities.add(city);
   }
 
-  /** The cities to speak of at the boundary, which are then done with; none at any other. */
+  /** The cities to speak of at the boundary; none at any other. */
   at(boundaryMs: number): string[] {
-    if (boundaryMs !== this.#atMs) return [];
-    const cities = [...this.#cities].sort();
-    this.#cities.clear();
-    return cities;
+    return boundaryMs === this.#atMs ? [...this.#cities].sort() : [];
+  }
+
+  /** All is said: rides and supply of the boundary are closed. */
+  done(boundaryMs: number): void {
+    if (boundaryMs === this.#atMs) this.#cities.clear();
   }
 
   get state(): string[] {

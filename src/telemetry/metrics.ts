@@ -57,6 +57,10 @@ export const metrics = {
     buckets: [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2, 5, 15, 60],
     registers: [registry],
   }),
+  rulesRefused: gauge(
+    "waymark_rules_refused",
+    "1 while the file of alert rules cannot be read or is refused: the rules in force stay.",
+  ),
   loopDelay: gauge("waymark_event_loop_delay_seconds", "How late the last turn of the flush timer came."),
   ingested: counter("waymark_ingest_items_total", "Items posted to the HTTP doors, by verdict.", [
     "door",

@@ -7,7 +7,9 @@
  * may have nothing to say [a zero is not sent, so a stale count would stand].
  */
 
-type Said = { position: number; values: number[]; provisional: boolean };
+import { type CellCounts, sorted } from "./cells.ts";
+
+type Said = { position: number; values: number[]; provisional: boolean; cells: CellCounts };
 
 /** What a snapshot keeps. JSON has no infinities: null before the first freeze, `end` when all is closed. */
 export type ClosingsState = {
@@ -19,6 +21,7 @@ export type ClosingsState = {
     position: number,
     values: number[],
     provisional: boolean,
+    cells: CellCounts,
   ][];
 };
 
@@ -35,13 +38,14 @@ export class Closings {
     position: number,
     values: number[],
     provisional = false,
+    cells: CellCounts = [],
   ): void {
     if (boundaryMs <= this.#frozenMs) return;
     const cities = emplace(this.#boundaries, boundaryMs, () => new Map<string, Map<number, Said>>());
     const sources = emplace(cities, city, () => new Map<number, Said>());
     const held = sources.get(source);
     if (held === undefined || held.position < position) {
-      sources.set(source, { position, values, provisional });
+      sources.set(source, { position, values, provisional, cells });
     }
     if (provisional) this.#provisional.add(source);
   }
@@ -64,6 +68,19 @@ export class Closings {
   /** The boundaries in (−∞, untilMs] that someone said something about, in order. */
   boundaries(untilMs: number): number[] {
     return [...this.#boundaries.keys()].filter((b) => b <= untilMs).sort((a, b) => a - b);
+  }
+
+  /** Where in each city what the sources counted is, summed over them; before the boundary is frozen. */
+  cells(boundaryMs: number): Map<string, CellCounts> {
+    const sums = new Map<string, CellCounts>();
+    for (const [city, sources] of this.#boundaries.get(boundaryMs) ?? []) {
+      const sum = new Map<string, number>();
+      for (const said of sources.values()) {
+        for (const [cell, count] of said.cells) sum.set(cell, (sum.get(cell) ?? 0) + count);
+      }
+      if (sum.size > 0) sums.set(city, sorted(sum));
+    }
+    return sums;
   }
 
   /** Sums what the sources said about the boundary, per city; afterwards it is closed for good. */
@@ -91,8 +108,8 @@ export class Closings {
     const said: ClosingsState["said"] = [];
     for (const [boundaryMs, cities] of this.#boundaries) {
       for (const [city, sources] of cities) {
-        for (const [source, { position, values, provisional }] of sources) {
-          said.push([boundaryMs, city, source, position, values, provisional]);
+        for (const [source, { position, values, provisional, cells }] of sources) {
+          said.push([boundaryMs, city, source, position, values, provisional, cells]);
         }
       }
     }

@@ -100,6 +100,11 @@ export class CityPanes {
     return [...ends].sort((a, b) => a - b);
   }
 
+  /** The sums of one pane; undefined when nothing is in it. */
+  values(paneStartMs: number): readonly number[] | undefined {
+    return this.#panes.get(paneStartMs)?.values;
+  }
+
   newestPaneMs(): number {
     return Math.max(-Infinity, ...this.#panes.keys());
   }

@@ -6,6 +6,7 @@
  * remark for measuring latency and never part of a value.
  */
 import { fromUtf8, utf8 } from "../ids.ts";
+import type { CellCounts } from "./cells.ts";
 
 /** The byte format written; a release reads its own and the previous one. */
 export const partialFormat = 1;
@@ -21,8 +22,14 @@ export type PaneEntry = [
   riders: string,
 ];
 
-/** Position = next offset of the source when it was taken. */
-export type ClosingEntry = [city: string, boundaryMs: number, position: number, values: number[]];
+/** Position = next offset of the source when it was taken; cells: where in the city what is counted is. */
+export type ClosingEntry = [
+  city: string,
+  boundaryMs: number,
+  position: number,
+  values: number[],
+  cells: CellCounts,
+];
 
 export type Partial = {
   format: number;

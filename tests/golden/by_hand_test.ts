@@ -14,7 +14,7 @@ import { caseNames, expectedOf, inputOf } from "./golden.ts";
 type Row = [city: string, from: string, figures: Partial<CityWindow>];
 
 const one = { total_events: 1 };
-const noDrivers = { available_drivers: 0, busy_drivers: 0 };
+const noDrivers = { available_drivers: 0, busy_drivers: 0, surge: 1 };
 const byHand: Record<string, Row[]> = {
   happy_ride: [
     ["wien", "17:59", {
@@ -103,10 +103,12 @@ const byHand: Record<string, Row[]> = {
       available_drivers: 1,
       busy_drivers: 1,
       utilisation: 0.5,
+      // Two requests in the last minute for one free driver: 1 + 5 × (2 − 0.1), capped.
+      surge: 3,
     }],
     ["wien", "18:01", {
       ...{ ...one, acceptances: 1, request_to_accept_p50_s: 90, request_to_accept_p90_s: 90 },
-      ...{ available_drivers: 0, busy_drivers: 0 },
+      ...{ available_drivers: 0, busy_drivers: 0, surge: 1 },
     }],
   ],
   bad_clocks_and_poison: [
@@ -175,11 +177,19 @@ for (const name of await caseNames()) {
 describe("expectations of cancellation_alert, the alert", () => {
   it("is pending at 9 of 25, fires five minutes later, resolves six recovering boundaries after 6 of 25", async () => {
     const alerts = linesOf<AlertTransition>((await expectedOf("cancellation_alert"))!["alerts.ndjson"]);
-    assert.deepEqual(alerts.map((a) => [a.state, a.at.slice(11, 16), a.value, a.counts]), [
-      ["pending", "18:08", 0.36, { completed: 16, cancelled: 9 }],
-      ["firing", "18:13", 0.6, { completed: 10, cancelled: 15 }],
-      ["resolved", "18:23", 0, { completed: 25, cancelled: 0 }],
+    const none = { requests: 0, open_requests: 0 };
+    const of = (rule: string) =>
+      alerts.filter((a) => a.rule === rule).map((a) => [a.state, a.at.slice(11, 16), a.value, a.counts]);
+    assert.deepEqual(of("cancellation_rate_high"), [
+      ["pending", "18:08", 0.36, { completed: 16, cancelled: 9, ...none }],
+      ["firing", "18:13", 0.6, { completed: 10, cancelled: 15, ...none }],
+      ["resolved", "18:23", 0, { completed: 25, cancelled: 0, ...none }],
     ]);
+    assert.deepEqual(of("completion_rate_low"), [
+      ["pending", "18:08", 0.64, { completed: 16, cancelled: 9, ...none }],
+      ["resolved", "18:18", 0.76, { completed: 19, cancelled: 6, ...none }],
+    ]);
+    assert.equal(alerts.length, 5);
   });
 });
 

@@ -9,7 +9,7 @@
  * them again.
  */
 import { rideTableMarkdown } from "../../actors/ride_table.ts";
-import { cancellationRateHigh } from "../../src/alerts/rules.ts";
+import { builtInRules } from "../../src/alerts/built_in.ts";
 import { rejectionCodes } from "../../src/codec/rejection.ts";
 import { settings } from "../../src/config.ts";
 import { errorCodes } from "../../src/errors.ts";
@@ -93,7 +93,7 @@ export function codeRoles(): Codes {
   for (const name of Object.keys(rejectionCodes)) add(name, "dead letter");
   add(refusedReason, "dead letter");
   for (const [name, { status }] of Object.entries(httpErrorCodes)) add(name, `HTTP ${status}`);
-  add(cancellationRateHigh.name, "alert");
+  for (const { name } of builtInRules) add(name, "alert");
   return roles;
 }
 

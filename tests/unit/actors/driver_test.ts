@@ -36,7 +36,7 @@ function driverAfter(points: DriverLocation[], closedMs = -Infinity) {
   const driver = newDriver("d");
   const effects: DriverEffect[] = [];
   for (const p of points) {
-    const step = decideDriver(driver, p, { closedMs });
+    const step = decideDriver(driver, p, { closedMs, cellResolution: 8 });
     applyDriver(driver, step);
     effects.push(...step.effects);
   }
@@ -91,7 +91,10 @@ describe("decideDriver: supply", () => {
 
   it("a point for a closed boundary changes nothing, and what was held for it is forgotten", () => {
     const driver: Driver = driverAfter([point(50), point(110)]).driver;
-    const step = decideDriver(driver, point(55, { status: "offline" }), { closedMs: t0 + minute });
+    const step = decideDriver(driver, point(55, { status: "offline" }), {
+      closedMs: t0 + minute,
+      cellResolution: 8,
+    });
     assert.deepEqual(step.effects, []);
     applyDriver(driver, step);
     assert.deepEqual(driver.supply.map((s) => s.boundaryMs), [t0 + 2 * minute]);
@@ -148,6 +151,6 @@ describe("decideDriver: position", () => {
   });
 
   it("cellOf is the H3 cell of resolution 8", () => {
-    assert.match(cellOf(driverAfter([point(0)]).driver), /^88[0-9a-f]{13}$/);
+    assert.match(cellOf(driverAfter([point(0)]).driver, 8), /^88[0-9a-f]{13}$/);
   });
 });

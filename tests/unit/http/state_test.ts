@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { cancellationRateHigh } from "../../../src/alerts/rules.ts";
+import { builtInRules } from "../../../src/alerts/built_in.ts";
 import { floorEndedRides, watchMinutes } from "../../../src/http/city_row.ts";
 import { isoTime } from "../../../src/time.ts";
 import { errorOf, event, location, minutesAfterNoon, noonMs, openDoors } from "./doors.ts";
@@ -49,8 +49,9 @@ describe("GET /v1/rides/{id} and /v1/drivers/{id}", () => {
 
 describe("GET /v1/cities", () => {
   it("uses the alert rule's own floor and duration", () => {
-    assert.equal(floorEndedRides, cancellationRateHigh.floorRides);
-    assert.equal(watchMinutes, cancellationRateHigh.forBoundaries);
+    const rule = builtInRules.find(({ name }) => name === "cancellation_rate_high")!;
+    assert.deepEqual(rule.wire.floor, { field: "ended_rides", min: floorEndedRides });
+    assert.equal(watchMinutes, rule.forBoundaries);
   });
 
   it("lists cities worst first, with the state each is in", async () => {

@@ -255,6 +255,8 @@ export function alertOf(
     rule: "cancellation_rate_high",
     city,
     state,
+    severity: "critical",
+    owner: "operations",
     since: isoTime(sinceMs),
     at: isoTime(atMs),
     value: 0.41,
@@ -265,6 +267,7 @@ export function alertOf(
     counts: { completed: 59, cancelled: 41 },
     summary: `${city}: 41.0 % of 100 ended rides were cancelled (limit 30 %), ${state}`,
     dedup_key: `waymark:cancellation_rate_high:${city}`,
+    runbook: null,
   };
 }
 

@@ -141,6 +141,12 @@ const values: { [name in SettingName]: { wrong: string[]; right: [text: string, 
   WAYMARK_HOLD_MS: { wrong: ["0", "61000"], right: [["86400000", 86_400_000]] },
   WAYMARK_ENDED_RIDE_MS: { wrong: ["0", "61000"], right: [["660000", 660_000]] },
   WAYMARK_DRIVER_MS: { wrong: ["0", "NaN"], right: [["660000", 660_000]] },
+  WAYMARK_CELL_RESOLUTION: { wrong: ["5", "11"], right: [["7", 7]] },
+  WAYMARK_SURGE_BALANCE: { wrong: ["-1", "101", "x", "0.00001"], right: [["0.25", 0.25], ["0", 0]] },
+  WAYMARK_SURGE_GAIN: { wrong: ["-1", "1e3"], right: [["7.5", 7.5]] },
+  WAYMARK_SURGE_CAP: { wrong: ["0.9", "101"], right: [["1", 1], ["2.5", 2.5]] },
+  WAYMARK_RULES: { wrong: ["x".repeat(1_025)], right: [["rules.json", "rules.json"]] },
+  WAYMARK_ENVIRONMENT: { wrong: ["a b", "x".repeat(65)], right: [["prod-eu", "prod-eu"]] },
   WAYMARK_IDLE_MS: { wrong: ["999", "3600001"], right: [["1000", 1_000]] },
   WAYMARK_ALIGN_MS: { wrong: ["59999"], right: [["60000", 60_000]] },
   WAYMARK_FLUSH_MS: { wrong: ["9", "60001", "0x10"], right: [["10", 10]] },
@@ -252,6 +258,10 @@ describe("numberSettings", () => {
       "WAYMARK_HOLD_MS",
       "WAYMARK_ENDED_RIDE_MS",
       "WAYMARK_DRIVER_MS",
+      "WAYMARK_CELL_RESOLUTION",
+      "WAYMARK_SURGE_BALANCE",
+      "WAYMARK_SURGE_GAIN",
+      "WAYMARK_SURGE_CAP",
     ]);
   });
 });

@@ -7,7 +7,8 @@ import { newRide, type Outcome } from "../../../actors/ride.ts";
 import { alertTransition } from "../../../schemas/alert.ts";
 import { type CityWindow, cityWindow } from "../../../schemas/city_window.ts";
 import { rideFact } from "../../../schemas/ride_fact.ts";
-import { cancellationRateHigh } from "../../../src/alerts/rules.ts";
+import { stageContext } from "../stages/stage_context.ts";
+import { builtInRules } from "../../../src/alerts/built_in.ts";
 import { alertTransitionOf } from "../../../src/stages/alert_transition.ts";
 import { cityWindowOf } from "../../../src/stages/city_window.ts";
 import { paneFields, paneWidth, waitFrom } from "../../../src/stages/pane_fields.ts";
@@ -23,6 +24,7 @@ const facts = {
   kind: "update" as const,
   watermarkMs: null,
   generation: 1,
+  surgeProvisional: null,
 };
 
 /** The values of a pane by name, then the waits by bucket. */
@@ -57,7 +59,7 @@ describe("cityWindowOf", () => {
     const window = cityWindowOf({
       ...facts,
       merged: { values, positions: 17, riders: 6 },
-      gauges: { open: 3, supply: [6, 1, 1] },
+      gauges: { open: 3, supply: [6, 1, 1], surge: 1.4, rides: null },
       phase: 2,
       kind: "revision",
       watermarkMs: t0 + 1,
@@ -92,7 +94,7 @@ describe("cityWindowOf", () => {
       available_drivers: 6,
       busy_drivers: 2,
       utilisation: 0.25,
-      surge: null,
+      surge: 1.4,
     };
     assert.deepEqual(window, expected);
     assert.deepEqual(cityWindow.parse(window), window);
@@ -104,7 +106,7 @@ describe("cityWindowOf", () => {
       cityWindowOf({
         ...facts,
         merged,
-        gauges: { open: 3, supply: [6, 1, 1] },
+        gauges: { open: 3, supply: [6, 1, 1], surge: 1.4, rides: null },
       });
     assert.deepEqual(
       [avg_fare, completion_rate, cancellation_rate, open_requests, available_drivers],
@@ -121,7 +123,12 @@ describe("cityWindowOf", () => {
 
   it("has the shape of its schema for any counts", () => {
     const values = fc.array(fc.nat(1_000_000), { minLength: paneWidth, maxLength: paneWidth });
-    const gauges = fc.record({ open: fc.nat(), supply: fc.tuple(fc.nat(), fc.nat(), fc.nat()) });
+    const gauges = fc.record({
+      open: fc.nat(),
+      supply: fc.tuple(fc.nat(), fc.nat(), fc.nat()),
+      surge: fc.constantFrom(1, 1.3, null),
+      rides: fc.constant(null),
+    });
     fc.assert(
       fc.property(
         values,
@@ -206,30 +213,32 @@ describe("rideFactOf", () => {
 describe("alertTransitionOf", () => {
   it("tells who, what, since when and how much", () => {
     const transition = alertTransitionOf({
-      rule: cancellationRateHigh,
+      rule: builtInRules[0]!,
       city: "x",
       state: "firing",
       sinceMs: t0 - 300_000,
       boundaryMs: t0,
+      value: 0.35,
       counts: { completed: 65, cancelled: 35 },
-      windowMs: 300_000,
-      rev: "0001000000000000001",
-    });
+    }, stageContext());
     assert.deepEqual(transition, {
       alert_id: "cancellation_rate_high/x/2026-01-15T17:55:00.000Z",
       rule: "cancellation_rate_high",
       city: "x",
       state: "firing",
+      severity: "critical",
+      owner: "operations",
       since: "2026-01-15T17:55:00.000Z",
       at: "2026-01-15T18:00:00.000Z",
       value: 0.35,
       threshold: 0.3,
       window_start: "2026-01-15T17:55:00.000Z",
       window_end: "2026-01-15T18:00:00.000Z",
-      rev: "0001000000000000001",
+      rev: `0001${String(t0 / 60_000).padStart(14, "0")}1`,
       counts: { completed: 65, cancelled: 35 },
       summary: "x: 35.0 % of 100 ended rides were cancelled (limit 30 %), firing",
       dedup_key: "waymark:cancellation_rate_high:x",
+      runbook: null,
     });
     assert.deepEqual(alertTransition.parse(transition), transition);
   });

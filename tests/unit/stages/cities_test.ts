@@ -30,7 +30,7 @@ describe("CitiesFold: closing", () => {
       told({
         ...locations,
         next_offset: 2,
-        closings: [["x", minute(5), 2, [7, 1, 2]]],
+        closings: [["x", minute(5), 2, [7, 1, 2], []]],
         watermark_ms: minute(5),
       }),
     ]);
@@ -194,7 +194,12 @@ describe("CitiesFold: panes that left", () => {
 
   it("the supply of a city without rides is still known when its first ride comes late", () => {
     const drivers = (m: number) =>
-      told({ ...locations, next_offset: m, closings: [["z", minute(m), m, [7]]], watermark_ms: minute(m) });
+      told({
+        ...locations,
+        next_offset: m,
+        closings: [["z", minute(m), m, [7], []]],
+        watermark_ms: minute(m),
+      });
     const minutes = Array.from({ length: 60 }, (_, i) => i + 1);
     const late = told({ next_offset: 100, panes: [pane(58, 1, 1, "z")], watermark_ms: minute(60) });
     const records = minutes.flatMap((m) => [rides(0, m, m), rides(1, m, m), drivers(m)]);
@@ -232,6 +237,7 @@ describe("CitiesFold: alerts", () => {
   ];
   const transitions = (records: Parameters<typeof foldAll>[1], fold = newFold()) =>
     foldAll(fold, records).filter((o) => o.topic === "alerts").map(json)
+      .filter((t) => t.rule === "cancellation_rate_high")
       .map((t) => [t.state, t.at.slice(11, 16), t.since.slice(11, 16), t.value]);
   const minutes = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 

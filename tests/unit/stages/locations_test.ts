@@ -22,6 +22,8 @@ const point = (offset: number, atS: number, over: Record<string, unknown> = {}):
     { driver_id: "d", timestamp: iso(atS), lat: 48, lng: 17, city: "x", status: "available", ...over },
     atS,
   );
+/** Where every driver here is, resolution 8. */
+const cell = "881e02c29bfffff";
 const closingsIn = (outputs: Output[]) => partialsIn(outputs).flatMap((p) => p.closings);
 
 describe("LocationsFold", () => {
@@ -69,7 +71,11 @@ describe("LocationsFold", () => {
       point(5, 50, { driver_id: "h", city: "y", status: "en_route" }),
       point(6, 91),
     ]);
-    assert.deepEqual(closingsIn(outputs), [["x", at(60), 7, [1, 0, 1]], ["y", at(60), 7, [0, 1, 0]]]);
+    assert.deepEqual(closingsIn(outputs), [["x", at(60), 7, [1, 0, 1], [[cell, 1]]], ["y", at(60), 7, [
+      0,
+      1,
+      0,
+    ], []]]);
   });
 
   it("a repeat is the same driver at the same time, unless another event_id says otherwise", () => {
@@ -105,7 +111,7 @@ describe("LocationsFold", () => {
     for (let i = 0; i < 2; i++) {
       fold.idle({ nextOffset: 1, quiet: { forMs: 60_000, logMs: 0 } }, out);
       assert.deepEqual(out.take().map(json).map((p) => [p.idle, p.watermark_ms, p.next_offset, p.closings]), [
-        [{ stand_in_ms: at(85) }, at(25), 1, [["x", at(60), 1, [1, 0, 0]]]],
+        [{ stand_in_ms: at(85) }, at(25), 1, [["x", at(60), 1, [1, 0, 0], [[cell, 1]]]]],
       ]);
     }
   });

@@ -40,7 +40,8 @@ export const closing = (minute: number, completed: number, cancelled: number, op
   "x",
   at(60 * minute),
   1,
-  [open, completed + cancelled, 0, 0, 0, 0, 0, 0, 0, completed, cancelled],
+  [open, 0, completed + cancelled, 0, 0, 0, 0, 0, 0, 0, completed, cancelled],
+  [],
 ];
 
 /** Everything a source tells about its log, to its end. */

@@ -55,7 +55,7 @@ describe("PartialWriter", () => {
     const writer = new PartialWriter(stageContext(), "ride-events", 0);
     const out = new Outbox();
     const many = limits.partialRegistersMax * 2 + 1;
-    writer.close(["x", at(60), 9, [1]]);
+    writer.close(["x", at(60), 9, [1], []]);
     writer.flush(Array.from({ length: many }, (_, i) => register(`c${i}`)), 9, at(61), out);
     const partials = partialsIn(out.take());
     assert.deepEqual(partials.map((p) => [p.panes.length, p.closings.length, p.watermark_ms ?? "none"]), [
@@ -69,7 +69,7 @@ describe("PartialWriter", () => {
   it("tells a closing once, and the oldest event's log time with it", () => {
     const writer = new PartialWriter(stageContext(), "ride-events", 0);
     const out = new Outbox();
-    writer.close(["x", at(60), 9, [1]]);
+    writer.close(["x", at(60), 9, [1], []]);
     writer.told(at(5));
     writer.told(at(6));
     writer.flush([], 9, at(61), out);

@@ -153,7 +153,7 @@ describe("RidesFold", () => {
     ])).flatMap((p) => p.closings);
     assert.deepEqual(
       closings.map((
-        [city, boundaryMs, position, [open, events]],
+        [city, boundaryMs, position, [open, , events]],
       ) => [city, boundaryMs, position, open, events]),
       [1, 2, 3, 4, 5].map((minute) => ["x", at(60 * minute), 2, 1, 1]),
     );

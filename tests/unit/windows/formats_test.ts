@@ -43,7 +43,7 @@ describe("decodePartial", () => {
     source: { topic: "ride-events", partition: 3 },
     next_offset: 12,
     panes: [["x", 60_000, 2, 11, [1, 2], "AAAAAAAAAAE="]],
-    closings: [["x", 60_000, 12, [0, 1]]],
+    closings: [["x", 60_000, 12, [0, 1], []]],
     watermark_ms: 61_000,
     idle: { stand_in_ms: null },
     ended: true,

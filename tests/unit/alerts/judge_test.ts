@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type AlertMemory, calm, cancellationRateHigh, judge } from "../../../src/alerts/rules.ts";
+import { builtInRules } from "../../../src/alerts/built_in.ts";
+import { type AlertMemory, calm, judge } from "../../../src/alerts/judge.ts";
+import { minuteMs } from "../../../src/time.ts";
+
+const rule = builtInRules.find(({ name }) => name === "cancellation_rate_high")!;
 
 type Boundary = [cancelled: number, completed: number];
 
@@ -10,10 +14,12 @@ function said(boundaries: Boundary[]): [boundary: number, transition: string, si
   let memory: AlertMemory = calm;
   return boundaries.flatMap(([cancelled, completed], i) => {
     const before = memory;
-    const judged = judge(cancellationRateHigh, memory, i + 1, { cancelled, completed });
+    const ended = cancelled + completed;
+    const figures = { ended_rides: ended, cancellation_rate: ended === 0 ? null : cancelled / ended };
+    const judged = judge(rule, memory, (i + 1) * minuteMs, figures);
     memory = judged.memory;
-    const since = judged.transition === "resolved" ? before.sinceMs : memory.sinceMs;
-    return judged.transition === null ? [] : [[i + 1, judged.transition, since]];
+    const since = judged.change === "resolved" ? before.sinceMs : memory.sinceMs;
+    return judged.change === null ? [] : [[i + 1, judged.change, since / minuteMs]];
   });
 }
 const times = (n: number, boundary: Boundary): Boundary[] => Array.from({ length: n }, () => boundary);
@@ -23,7 +29,7 @@ const between: Boundary = [27, 73];
 const low: Boundary = [10, 90];
 const few: Boundary = [19, 0];
 
-describe("judge(cancellationRateHigh)", () => {
+describe("judge(cancellation_rate_high)", () => {
   const cases: [name: string, boundaries: Boundary[], expected: ReturnType<typeof said>][] = [
     ["29 % never", times(60, [29, 71]), []],
     ["30 % exactly never", times(60, [30, 70]), []],
@@ -57,6 +63,37 @@ describe("judge(cancellationRateHigh)", () => {
     ["25 % exactly is no recovery", [...times(6, high), ...times(30, [25, 75])], [
       [1, "pending", 1],
       [6, "firing", 1],
+    ]],
+    ["what fires again within the hour must recover for twice as long, then four times", [
+      ...times(6, high),
+      ...times(6, low),
+      ...times(6, high),
+      ...times(11, low),
+      ...times(6, high),
+      ...times(21, low),
+    ], [
+      [1, "pending", 1],
+      [6, "firing", 1],
+      [12, "resolved", 1],
+      [13, "pending", 13],
+      [18, "firing", 13],
+      [29, "resolved", 13],
+      [30, "pending", 30],
+      [35, "firing", 30],
+      [56, "resolved", 30],
+    ]],
+    ["an hour later it is as it was", [
+      ...times(6, high),
+      ...times(60, low),
+      ...times(6, high),
+      ...times(6, low),
+    ], [
+      [1, "pending", 1],
+      [6, "firing", 1],
+      [12, "resolved", 1],
+      [67, "pending", 67],
+      [72, "firing", 67],
+      [78, "resolved", 67],
     ]],
     ["a relapse begins the recovery anew", [...times(6, high), ...times(5, low), between, ...times(6, low)], [
       [1, "pending", 1],

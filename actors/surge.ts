@@ -1,0 +1,57 @@
+/**
+ * Surge: what a ride should cost for a while, from requests and free drivers. Pure.
+ *
+ *   pressure  requests in the last minute per available driver
+ *   smoothed  half the pressure, half what it was a minute before
+ *   target    1 + gain × (smoothed − balance), from 1.0 to the cap
+ *   surge     the target in steps of 0.1; stays until the target is a whole step away
+ *
+ * With rides of 18 minutes a fleet at 64 % utilisation has a pressure of 0.1, at 74 % of 0.16, at 85 % of 0.31. Where
+ * no driver spoke for a boundary, positions are missing and not drivers: surge falls back to 1.0 and begins anew.
+ */
+import { minuteMs } from "../src/time.ts";
+
+export type SurgeTerms = {
+  /** Pressure up to which there is no surge, requests a minute per available driver. */
+  balance: number;
+  /** Surge for each further request a minute per available driver. */
+  gain: number;
+  /** The most surge can be. */
+  cap: number;
+};
+
+/** `surge` stands, `smoothed` moves it; as of the boundary `atMs`. */
+export type SurgeMemory = { atMs: number; smoothed: number; surge: number };
+
+/** What a boundary says of a city, or of a cell and its neighbours. */
+export type Pressure = {
+  requestsPerMinute: number;
+  available: number;
+  /** Whether any driver spoke. */
+  isKnown: boolean;
+};
+
+const weight = 0.5;
+const step = 0.1;
+/** Half a step below, so that a target that is a whole step away but for rounding moves the surge. */
+const hysteresis = step - 1e-6;
+
+/** The surge after the boundary; null memory begins at the pressure there is. */
+export function nextSurge(
+  memory: SurgeMemory | null,
+  atMs: number,
+  { requestsPerMinute, available, isKnown }: Pressure,
+  terms: SurgeTerms,
+): SurgeMemory | null {
+  if (!isKnown) return null;
+  const pressure = requestsPerMinute / Math.max(1, available);
+  const goesOn = memory !== null && atMs - memory.atMs <= minuteMs;
+  const smoothed = goesOn ? memory.smoothed + weight * (pressure - memory.smoothed) : pressure;
+  const target = Math.min(terms.cap, Math.max(1, 1 + terms.gain * (smoothed - terms.balance)));
+  const held = goesOn ? memory.surge : 1;
+  return {
+    atMs,
+    smoothed: Math.round(smoothed * 1e6) / 1e6,
+    surge: Math.abs(target - held) < hysteresis ? held : Math.round(target / step) / (1 / step),
+  };
+}

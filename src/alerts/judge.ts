@@ -1,0 +1,95 @@
+/**
+ * How an alert goes on, pure: (rule, memory of one city, figures of the next boundary) → memory and transition.
+ *
+ *   ok ──breach──► pending ──`for` more in a row──► firing ──recovered, as long in a row──► ok
+ *                     └──no breach──► ok (resolved)
+ *
+ * Judged once per closed boundary, in event time. A boundary below the floor, or without a value, is neither breach
+ * nor recovery and changes nothing. An alert that fires again within the hour must recover for twice as long, then
+ * four times: what flaps stays one incident.
+ */
+import { hourMs } from "../time.ts";
+import type { AlertRule, Figures } from "./rule.ts";
+
+export type AlertMemory = {
+  state: "ok" | "pending" | "firing";
+  /** End of the window that began the incident. */
+  sinceMs: number;
+  /** Breaching boundaries in a row while pending; recovering ones in a row while firing. */
+  streak: number;
+  /** When it fired within the last hour, oldest first. */
+  fired: number[];
+};
+
+export const calm: AlertMemory = { state: "ok", sinceMs: 0, streak: 0, fired: [] };
+
+export type Change = "pending" | "firing" | "resolved";
+export type Judgement = { memory: AlertMemory; change: Change | null };
+
+/** Firings this close together count as flapping. */
+export const flappingMs = hourMs;
+/** The most that flapping multiplies the recovery by. */
+const recoveryTimesMax = 4;
+
+/** What the boundary does to the alert. */
+export function judge(rule: AlertRule, memory: AlertMemory, boundaryMs: number, figures: Figures): Judgement {
+  const value = rule.read(figures);
+  const same: Judgement = { memory, change: null };
+  if (value === null || !isJudged(rule, memory, value, figures)) return same;
+  const breach = isBeyond(rule, value, rule.wire.threshold);
+  switch (memory.state) {
+    case "ok":
+      return breach ? begin(rule, memory, boundaryMs) : same;
+    case "pending":
+      return breach
+        ? goOn(rule, memory, boundaryMs)
+        : { memory: ended(memory, boundaryMs), change: "resolved" };
+    case "firing": {
+      const recovered = rule.isSilence ? !breach : isBeyond(opposite(rule), value, rule.clear);
+      const streak = recovered ? memory.streak + 1 : 0;
+      return streak > recoveryBoundaries(rule, memory)
+        ? { memory: ended(memory, boundaryMs), change: "resolved" }
+        : { memory: { ...memory, streak }, change: null };
+    }
+  }
+}
+
+/** A silent city has nothing to be enough of; that it speaks again is worth a judgement whatever its usual. */
+function isJudged(rule: AlertRule, memory: AlertMemory, value: number, figures: Figures): boolean {
+  return rule.isEnough(figures) || (rule.isSilence && (value === 0 || memory.state !== "ok"));
+}
+
+function begin(rule: AlertRule, memory: AlertMemory, boundaryMs: number): Judgement {
+  const begun: AlertMemory = { ...memory, state: "pending", sinceMs: boundaryMs, streak: 0 };
+  return rule.forBoundaries === 0
+    ? goOn(rule, begun, boundaryMs)
+    : { memory: { ...begun, streak: 1 }, change: "pending" };
+}
+
+function goOn(rule: AlertRule, memory: AlertMemory, boundaryMs: number): Judgement {
+  const streak = memory.streak + 1;
+  if (streak <= rule.forBoundaries) return { memory: { ...memory, streak }, change: null };
+  const fired = [...recent(memory.fired, boundaryMs), boundaryMs];
+  return { memory: { ...memory, state: "firing", streak: 0, fired }, change: "firing" };
+}
+
+/** Over, for whatever reason; that it fired is remembered. */
+export const ended = ({ fired }: AlertMemory, boundaryMs: number): AlertMemory => ({
+  ...calm,
+  fired: recent(fired, boundaryMs),
+});
+
+const recent = (fired: readonly number[], boundaryMs: number): number[] =>
+  fired.filter((ms) => boundaryMs - ms < flappingMs);
+
+const recoveryBoundaries = (rule: AlertRule, { fired }: AlertMemory): number =>
+  rule.clearBoundaries * Math.min(recoveryTimesMax, 2 ** Math.max(0, fired.length - 1));
+
+const isBeyond = ({ wire: { breach } }: Sided, value: number, limit: number): boolean =>
+  breach === "above" ? value > limit : value < limit;
+
+type Sided = { wire: Pick<AlertRule["wire"], "breach"> };
+
+const opposite = ({ wire: { breach } }: AlertRule): Sided => ({
+  wire: { breach: breach === "above" ? "below" : "above" },
+});

@@ -1,0 +1,76 @@
+/** One city as the cities stage holds it: panes, what is frozen at its boundaries, its market and its alerts. */
+import type { CityPanesState } from "../windows/merge.ts";
+import { CityPanes } from "../windows/merge.ts";
+import type { CellCounts } from "../windows/cells.ts";
+import { CityAlerts, type CityAlertsState } from "./city_alerts.ts";
+import { CityMarket, type CityMarketState } from "./city_market.ts";
+import type { StageContext } from "./context.ts";
+import { paneWidth } from "./pane_fields.ts";
+import type { RideSums, Supply, Usual } from "./rule_figures.ts";
+
+/** Frozen at a window's end: open requests from the ride sources, drivers from the location sources. */
+export type Gauges = {
+  open: number | null;
+  supply: Supply | null;
+  surge: number | null;
+  /** What the ride sources said, until the supply of the boundary is closed, too. */
+  rides: ClosedRides & { usual: Pick<Usual, "requests" | "events"> } | null;
+};
+
+/** What the ride sources said of a boundary, and where the requests were made. */
+export type ClosedRides = { sums: RideSums; cells: CellCounts };
+
+export type CityState = {
+  panes: CityPanesState;
+  gauges: [endMs: number, gauges: Gauges][];
+  alerts: CityAlertsState;
+  market: CityMarketState;
+};
+
+export class City {
+  readonly panes: CityPanes;
+  readonly alerts: CityAlerts;
+  readonly market: CityMarket;
+  gauges = new Map<number, Gauges>();
+  /** Ends of open windows that changed since the last flush, and of those a cold start owes. */
+  readonly dirty = new Set<number>();
+  readonly owed = new Set<number>();
+
+  constructor(context: StageContext) {
+    this.panes = new CityPanes(paneWidth, context.windows.windowMs);
+    this.alerts = new CityAlerts(context);
+    this.market = new CityMarket(context.surge);
+  }
+
+  gaugesAt(endMs: number): Gauges {
+    let held = this.gauges.get(endMs);
+    if (held === undefined) {
+      this.gauges.set(endMs, held = { open: null, supply: null, surge: null, rides: null });
+    }
+    return held;
+  }
+
+  /** Keeps what was usual then: by the time the supply is closed, the rides may be far ahead. */
+  closeRides(boundaryMs: number, rides: ClosedRides): void {
+    const gauges = this.gaugesAt(boundaryMs);
+    const { requests, events } = this.market.usual(boundaryMs);
+    gauges.open = rides.sums[0] ?? 0;
+    gauges.rides = { ...rides, usual: { requests, events } };
+  }
+
+  state(): CityState {
+    return {
+      panes: this.panes.state(),
+      gauges: [...this.gauges],
+      alerts: this.alerts.state(),
+      market: this.market.state(),
+    };
+  }
+
+  restore({ panes, gauges, alerts, market }: CityState): void {
+    this.panes.restore(panes);
+    this.gauges = new Map(gauges);
+    this.alerts.restore(alerts);
+    this.market.restore(market);
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * What is said of cities at a closed boundary: alerts by the rules in force, surge, cells. The judging half of the
+ * cities stage; when a boundary is closed, and with which sums, is said by the fold.
+ *
+ * A set of rules comes into force for a boundary of all cities at once; so does what a new generation says where it
+ * takes over.
+ */
+import type { CityCells } from "../../schemas/city_cells.ts";
+import type { Figures, Moment } from "../alerts/rule.ts";
+import { RuleBook, type RuleBookState } from "../alerts/rule_book.ts";
+import type { LogRecord, Outbox } from "../fold.ts";
+import { utf8 } from "../ids.ts";
+import { isoTime } from "../time.ts";
+import type { CellCounts } from "../windows/cells.ts";
+import { formatRev } from "../windows/rev.ts";
+import { paneMs } from "../windows/settings.ts";
+import { City } from "./city.ts";
+import type { ClosedBoundary } from "./city_alerts.ts";
+import type { Passed } from "./city_sources.ts";
+import type { StageContext } from "./context.ts";
+import { isPublished } from "./cut.ts";
+import { endedRides, rideFigures, type RideSums, type Supply, supplyFigures } from "./rule_figures.ts";
+import { decodeRules } from "./rule_record.ts";
+import { Takeover } from "./takeover.ts";
+
+export type CityJudgeState = { rules: RuleBookState; takeover: string[] };
+
+/** Drivers at the boundary, null when none of the city spoke, and where the available ones are. */
+export type ClosedSupply = { boundaryMs: number; said: Supply | null; cells: CellCounts };
+
+export class CityJudge {
+  readonly #context: StageContext;
+  readonly #rules = new RuleBook();
+  readonly #takeover: Takeover;
+  readonly #cities: ReadonlyMap<string, City>;
+
+  constructor(context: StageContext, cities: ReadonlyMap<string, City>) {
+    this.#context = context;
+    this.#takeover = new Takeover(context.cut.fromMs);
+    this.#cities = cities;
+  }
+
+  /** Takes a set of rules over; false when the record is none. */
+  take(record: LogRecord): boolean {
+    const rules = decodeRules(record.value);
+    if (rules?.generation === this.#context.generation) this.#rules.say(rules.set, record.timestampMs);
+    return rules !== null;
+  }
+
+  /** The rules said last, and when; null: the built-in ones. */
+  get rules(): Pick<RuleBook, "newest" | "saidMs"> {
+    return this.#rules;
+  }
+
+  /**
+   * Boundaries at which there is something to say whether or not a source said anything: none at the end of a
+   * replay, where sources have ended and are not silent.
+   */
+  boundaries(moment: Moment, passed: Passed): number[] {
+    const { beforeMs, untilMs } = passed;
+    const takeover = this.#takeover.in(passed);
+    if (untilMs === Infinity) return takeover;
+    const switches = this.#rules.switches(moment, paneMs).filter((ms) => ms > beforeMs && ms <= untilMs);
+    const rules = this.#rules.rules("rides");
+    const silent = moment === "supply"
+      ? []
+      : [...this.#cities.values()].flatMap((city) => city.alerts.silentBoundaries(rules, beforeMs, untilMs));
+    return [...takeover, ...switches, ...silent];
+  }
+
+  /** The rides of a boundary are closed; undefined where the sources said nothing of the city. */
+  judgeRides(name: string, boundaryMs: number, sums: RideSums | undefined, out: Outbox): void {
+    const city = this.#cities.get(name)!;
+    const rules = this.#rules.rules("rides");
+    if (sums !== undefined) this.#takeover.note(name, boundaryMs);
+    else if (city.alerts.silentBoundaries(rules, boundaryMs - 1, boundaryMs).length === 0) return;
+    const figures = rideFigures(sums ?? [], city.market.usual(boundaryMs));
+    city.alerts.judge(rules, closedOf("rides", name, boundaryMs, figures, sums), out);
+    if (sums !== undefined) city.market.closeRides(boundaryMs, figures.requests!, figures.total_events!);
+  }
+
+  /** The supply of a boundary is closed, after its rides. */
+  judgeSupply(name: string, { boundaryMs, said, cells: supplyCells }: ClosedSupply, out: Outbox): void {
+    const city = this.#cities.get(name)!;
+    const gauges = city.gaugesAt(boundaryMs);
+    const { sums, cells: requestCells, usual } = gauges.rides ??
+      { sums: [], cells: [], usual: { requests: null, events: null } };
+    const available = city.market.usual(boundaryMs).available;
+    const { surge, cells } = city.market.closeSupply({
+      boundaryMs,
+      asked: sums[1] ?? 0,
+      supply: said,
+      requestCells,
+      supplyCells,
+      windowMs: this.#context.windows.windowMs,
+    });
+    gauges.surge = surge;
+    this.#publishCells({ city: name, at: isoTime(boundaryMs), cells }, boundaryMs, out);
+    if (said === null) return;
+    const whole = { ...usual, available };
+    const figures = { ...rideFigures(sums, whole), ...supplyFigures(said, surge, whole) };
+    city.alerts.judge(this.#rules.rules("supply"), closedOf("supply", name, boundaryMs, figures, sums), out);
+  }
+
+  /** Another set comes into force: what it no longer has is ended. */
+  switchRules(moment: Moment, boundaryMs: number, out: Outbox): void {
+    const before = this.#rules.advance(moment, boundaryMs);
+    if (before === null) return;
+    const rules = this.#rules.rules(moment);
+    for (const name of [...this.#cities.keys()].sort()) {
+      const closed = closedOf(moment, name, boundaryMs, {}, undefined);
+      this.#cities.get(name)!.alerts.withdraw(before, rules, closed, out);
+    }
+  }
+
+  /** At the boundary where this generation takes over: how every alert stands. */
+  tellAll(moment: Moment, boundaryMs: number, out: Outbox): void {
+    for (const name of this.#takeover.at(boundaryMs)) {
+      const city = this.#cities.get(name) ?? new City(this.#context);
+      const sums = city.gauges.get(boundaryMs)?.rides?.sums;
+      const figures = rideFigures(sums ?? [], city.market.usual(boundaryMs));
+      city.alerts.tellAll(this.#rules.rules(moment), closedOf(moment, name, boundaryMs, figures, sums), out);
+    }
+    if (moment === "supply") this.#takeover.done(boundaryMs);
+  }
+
+  /** Whether the city can be forgotten without a difference to anything said later. */
+  isPast(city: City, closedMs: number): boolean {
+    const rules = [...this.#rules.rules("rides"), ...this.#rules.rules("supply")];
+    return city.market.isPast(closedMs) && city.alerts.isPast(rules, closedMs);
+  }
+
+  state(): CityJudgeState {
+    return { rules: this.#rules.state(), takeover: this.#takeover.state };
+  }
+
+  restore({ rules, takeover }: CityJudgeState): void {
+    this.#rules.restore(rules);
+    this.#takeover.restore(takeover);
+  }
+
+  #publishCells(cells: Pick<CityCells, "city" | "at" | "cells">, boundaryMs: number, out: Outbox): void {
+    if (cells.cells.length === 0 || !isPublished(this.#context.cut, boundaryMs)) return;
+    const { generation, cellResolution: resolution } = this.#context;
+    const value: CityCells = { ...cells, rev: formatRev(generation, boundaryMs / paneMs, 2), resolution };
+    const key = utf8(cells.city);
+    const partition = this.#context.partitionOf("city-cells", key);
+    out.push({ topic: "city-cells", key, value: utf8(JSON.stringify(value)), partition });
+  }
+}
+
+function closedOf(
+  moment: Moment,
+  city: string,
+  boundaryMs: number,
+  figures: Figures,
+  sums: RideSums | undefined,
+): ClosedBoundary {
+  const { requests = 0, open_requests: open = 0, available_drivers: available } = figures;
+  const counts = {
+    ...endedRides(sums ?? []),
+    requests: requests ?? 0,
+    open_requests: open ?? 0,
+    ...(typeof available === "number" && { available_drivers: available }),
+  };
+  return { city, boundaryMs, moment, figures, counts, isSilent: sums === undefined };
+}
