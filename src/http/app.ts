@@ -16,6 +16,10 @@ import { refusalResponse, refuse, thrownResponse } from "./errors.ts";
 import type { Handles } from "./handles.ts";
 import { createMask } from "./mask.ts";
 import { strayParameter } from "./query.ts";
+import { wantsPage } from "./accept.ts";
+import { createEventClients } from "./event_clients.ts";
+import { createLivePages } from "./live.ts";
+import { refusalPage } from "./page_doors.ts";
 import { type DoorContext, type DoorEnvironment, type Route, routes } from "./routes.ts";
 import { createStreams } from "./stream.ts";
 import type { UnmaskedRead } from "./unmasked.ts";
@@ -46,11 +50,13 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
   const bounds: DoorBounds = { ...doorBounds, ...given.bounds };
   const gate = createGate(config, clock);
   const readBody = createBodyReader({ clock, bounds });
-  const streams = createStreams({ handles, clock, bounds });
+  const clients = createEventClients({ handles, bounds });
+  const streams = createStreams({ handles, clock, bounds, clients });
   const assets = readAssets();
+  const live = createLivePages({ handles, clock, bounds, clients, release: assets.release });
   const ingestNeedsKey = config.ingestKeys.length > 0;
   const shows = { mask: createMask(given.maskKey ?? ""), audit: audit ?? (() => undefined) };
-  const table = routes({ handles, clock, bounds, readBody, streams, assets, ingestNeedsKey, shows });
+  const table = routes({ handles, clock, bounds, readBody, streams, live, assets, ingestNeedsKey, shows });
   const app = new Hono<DoorEnvironment>();
   const run = clock.nowMs().toString(36);
   let requests = 0;
@@ -98,7 +104,9 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
         if (response.status === 500) defect?.(thrown, id);
       }
       metrics.requests.inc({ route: metric, status: String(response.status) });
-      return response;
+      return isForPeople(context.req.raw, response)
+        ? await refusalPage(response, { handles, assets })
+        : response;
     };
 
   for (const route of table) app.on(route.method, route.path, counted(route.metric, guarded(route)));
@@ -121,7 +129,21 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
     return turnedAway(context.req.raw, refusalResponse(refuse("route_not_found", message)));
   }));
 
-  return { hono: app, routes: table, bounds, close: streams.close };
+  return {
+    hono: app,
+    routes: table,
+    bounds,
+    async close() {
+      clients.close();
+      await Promise.all([streams.close(), live.close()]);
+    },
+  };
+}
+
+/** A refusal that a person is about to read. Below /v1 programs ask, whatever they say they accept. */
+function isForPeople(request: Request, response: Response): boolean {
+  return response.status >= 400 && wantsPage(request) && !new URL(request.url).pathname.startsWith("/v1/") &&
+    (response.headers.get("content-type") ?? "").startsWith("application/json");
 }
 
 /** A body that will not be read is let go of, so that the connection does not wait for it. */
@@ -149,7 +171,7 @@ const securityHeaders: readonly (readonly [name: string, value: string])[] = [
   [
     "content-security-policy",
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   ],
   ["x-content-type-options", "nosniff"],
   ["x-frame-options", "DENY"],

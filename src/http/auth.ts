@@ -5,9 +5,9 @@
  * is 403, one that has ended or is unknown 401. Without keys for a scope it is open, which config.ts allows on loopback
  * only; `admin` is open only while there are no keys at all: setting up readers must not hand out more.
  *
- * People open the pages with a browser, which cannot send a bearer key: for reading, the key is accepted as the
- * password of HTTP Basic too, and the browser then sends it with the page's own requests. What changes anything takes
- * bearer keys only: a browser sends a password along with whatever page of whomever asks it to.
+ * People open the pages with a browser, which cannot send a bearer key: where something is only shown, the key is
+ * accepted as the password of HTTP Basic too, and the browser then sends it with the page's own requests. What changes
+ * anything takes bearer keys only: a browser sends a password along with whatever page of whomever asks it to.
  */
 import type { Config } from "../config.ts";
 import { basicPassword, type KeyFound, type KeyRing, keyRing } from "../keys.ts";
@@ -59,7 +59,7 @@ export function createGate(keys: Keys, clock: Pick<Clock, "nowMs">): Gate {
     const open = isOpen(ring, scope);
     const header = request.headers.get("authorization");
     if (header === null && open) return passed;
-    const given = keyOf(header, scope);
+    const given = keyOf(header, mayBePassword(scope, request));
     const found = given === null ? null : ring.find(given, clock.nowMs());
     if (open) return found === null ? passed : passedWith(found);
     if (given === null) return challenge(scope, request, "key_missing", missing[scope]);
@@ -97,17 +97,23 @@ function challenge(
   code: "key_missing" | "key_unknown" | "key_expired",
   message: string,
 ): Refused {
-  const forPeople = scope === "read" && (request.headers.get("accept") ?? "").includes("text/html");
+  const forPeople = mayBePassword(scope, request) &&
+    (request.headers.get("accept") ?? "").includes("text/html");
   const scheme = forPeople
-    ? 'Basic realm="Waymark: any name, and a read key as password", charset="UTF-8"'
+    ? `Basic realm="Waymark: any name, and ${
+      scope === "admin" ? "an admin" : "a read"
+    } key as password", charset="UTF-8"`
     : 'Bearer realm="Waymark"';
   return refuse(code, message, { field: "authorization", headers: { "www-authenticate": scheme } });
 }
 
-function keyOf(header: string | null, scope: Scope): string | null {
+/** Of what only shows something: a browser sends the password to whatever page it is led to. */
+const mayBePassword = (scope: Scope, { method }: Request): boolean =>
+  scope === "read" || (scope === "admin" && (method === "GET" || method === "HEAD"));
+
+function keyOf(header: string | null, password: boolean): string | null {
   const [, scheme, value] = /^(bearer|basic) +([\x21-\x7e]{1,512})$/i.exec(header ?? "") ?? [];
   if (scheme === undefined || value === undefined) return null;
   if (scheme.toLowerCase() === "bearer") return value;
-  if (scope !== "read") return null;
-  return basicPassword(value);
+  return password ? basicPassword(value) : null;
 }

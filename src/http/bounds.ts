@@ -41,6 +41,12 @@ export const doorBounds = {
   rowsLimitMax: 500,
   /** How long another node may take to search what it has. */
   searchMs: 5 * secondMs,
+  /** How often an open page hears that nothing is new. */
+  pageBeatMs: 5 * secondMs,
+  /** How long the state of a page is kept after the last one left it. */
+  pageKeptMs: 30 * secondMs,
+  /** Pages kept, before those that nobody looks at go at once. */
+  pagesMax: 1_000,
   /** Windows in one answer. */
   windowsLimitMax: 1_440,
 } as const;
@@ -51,6 +57,7 @@ invariant(bodiesFit(doorBounds), "all bodies together must leave room for one of
 invariant(doorBounds.silentMs > doorBounds.appendMs, "a request may wait for the log on a silent connection");
 invariant(doorBounds.silentMs > doorBounds.heartbeatMs, "a heartbeat keeps a quiet stream alive");
 invariant(doorBounds.heartbeatMs >= doorBounds.streamTickMs, "a heartbeat is sent by the tick");
+invariant(doorBounds.pagesMax >= doorBounds.streamsMax, "every open page must be kept");
 
 function bodiesFit(bounds: DoorBounds): boolean {
   return bounds.bodiesBytesMax >= 2 * bounds.bodyBytesMax;

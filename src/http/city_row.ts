@@ -46,6 +46,8 @@ export type CityRow = {
   /** The newest window whose end the watermark has passed. */
   closed: CityWindow | null;
   supply: CitySupply | null;
+  /** What the open window would give as surge; null where nobody says. */
+  surge_provisional: number | null;
   /** Requests of the windows that end at `from` and each minute after it, up to `closed`; null before the first one known. */
   requests_last_hour: { from: string; step_s: 60; values: (number | null)[] } | null;
 };
@@ -67,6 +69,7 @@ export function cityRow(handles: RowSource, city: string): CityRow | null {
     live,
     closed,
     supply: supplyOf(lastHour),
+    surge_provisional: provisionalSurge(live),
     requests_last_hour: requestsOf(lastHour, Date.parse((closed ?? newest).window_end)),
   };
 }
@@ -92,7 +95,7 @@ const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0;
 
 const recent = { fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER, limit: 66 };
 
-const endedRides = (w: CityWindow): number =>
+export const endedRides = (w: CityWindow): number =>
   w.rides_completed + w.rides_cancelled_by_rider + w.rides_cancelled_by_driver + w.rides_cancelled_by_system;
 
 /** The board lists an incident's newest transition; of several incidents the one with the newest window counts. */
@@ -146,6 +149,12 @@ function supplyOf(lastHour: readonly CityWindow[]): CitySupply | null {
   if (found === undefined) return null;
   const { window_end, open_requests, available_drivers, busy_drivers, utilisation, surge } = found;
   return { as_of: window_end, open_requests, available_drivers, busy_drivers, utilisation, surge };
+}
+
+/** A remark of the version, beside its value: not every version carries it. */
+function provisionalSurge(live: CityWindow | null): number | null {
+  const remark: unknown = live === null ? null : Reflect.get(live, "surge_provisional");
+  return typeof remark === "number" ? remark : null;
 }
 
 function requestsOf(windows: readonly CityWindow[], lastEndMs: number): CityRow["requests_last_hour"] {

@@ -46,6 +46,10 @@ export const httpErrorCodes = {
   driver_not_found: { status: 404, help: "the owner of the driver's partition does not know the driver" },
   window_not_found: { status: 404, help: "the window is not in memory, or nothing happened in it" },
   city_not_found: { status: 404, help: "no window of this city has been published" },
+  record_not_found: {
+    status: 404,
+    help: "the log has no record at this topic, partition and offset (any more)",
+  },
   partition_not_ready: {
     status: 503,
     retryAfterS: 2,

@@ -92,6 +92,32 @@ export type Board = {
 
 export type BoardChange = { kind: "window"; window: CityWindow } | { kind: "alert"; alert: AlertTransition };
 
+/** A record of the log as it is. */
+export type RawRecord = {
+  topic: string;
+  partition: number;
+  offset: number;
+  /** Log time. */
+  at: string;
+  /** Null without a key, and for one that is not text. */
+  key: string | null;
+  headers: Record<string, string>;
+  bytes: number;
+  /** Null when it is not UTF-8. */
+  value: string | null;
+};
+
+export type Records = {
+  /** Of any topic of this installation, by its name in the log or in the contract. */
+  one(
+    topic: string,
+    partition: number,
+    offset: number,
+  ): Promise<{ found: true; record: RawRecord } | { found: false; why: string }>;
+  /** The newest of all partitions, newest first. */
+  newest(topic: "dead-letters" | "late-events", count: number): Promise<RawRecord[]>;
+};
+
 /** What this process alone shows. */
 export type Own = {
   /** What it is assigned. Alone by its settings, every partition. */
@@ -123,6 +149,8 @@ export type Handles = {
   fleet: Fleet | null;
   board: Board;
   sink(): SinkView;
+  /** The log, record by record: any node reads all of it. */
+  records: Records;
   /** Windows older than the board, from ClickHouse; null when it cannot be asked. */
   history(
     city: string,

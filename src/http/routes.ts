@@ -7,8 +7,7 @@
  */
 import type { Context } from "hono";
 import type { Clock } from "../time.ts";
-import type { Asset } from "./assets.ts";
-import { assetResponse } from "./assets.ts";
+import type { Assets } from "./assets.ts";
 import type { Scope } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
 import type { DoorBounds } from "./bounds.ts";
@@ -17,7 +16,8 @@ import { explain } from "./explain_door.ts";
 import type { Handles } from "./handles.ts";
 import { livez, readyz, startupz } from "./health.ts";
 import { eventsDoor, ingest, locationsDoor } from "./ingest.ts";
-import { operationsPage } from "./operations_page.ts";
+import type { LivePages } from "./live.ts";
+import { pageRoutes } from "./page_routes.ts";
 import { pathText } from "./query.ts";
 import { scrape } from "./scrape.ts";
 import { createSearchDoors, driversQuery, ridesQuery } from "./search_doors.ts";
@@ -49,14 +49,15 @@ export type RouteNeeds = {
   bounds: DoorBounds;
   readBody: BodyReader;
   streams: Streams;
-  assets: ReadonlyMap<string, Asset>;
+  live: LivePages;
+  assets: Assets;
   shows: ShowingNeeds;
   /** Whether posting needs a key: the page then says so in its example. */
   ingestNeedsKey: boolean;
 };
 
 export function routes(needs: RouteNeeds): Route[] {
-  const { handles, bounds, streams, assets } = needs;
+  const { handles, bounds, streams } = needs;
   const searches = createSearchDoors(handles, bounds);
   const askedIn = (request: Request, context: DoorContext): Asked => ({
     request,
@@ -158,33 +159,5 @@ export function routes(needs: RouteNeeds): Route[] {
     open("/readyz", "Whether the process may be sent work, and why not.", () => readyz(handles)),
     open("/startupz", "Whether everything was restored, and why not.", () => startupz(handles)),
   ];
-  for (const asset of assets.values()) {
-    table.push(open(asset.path, "A file of the pages.", (request) => assetResponse(asset, request)));
-  }
-  table.push({
-    method: "GET",
-    path: "/",
-    scope: "read",
-    description: "The operations page; for programs, the routes.",
-    metric: "/",
-    query: null,
-    async answer(request, _, url) {
-      if (wantsHtml(request)) {
-        await handles.fleet?.refresh(state.pageAgeMsMax);
-        return operationsPage(handles, { origin: url.origin, ingestNeedsKey: needs.ingestNeedsKey });
-      }
-      return Response.json({
-        name: "waymark",
-        version: handles.version,
-        node: handles.node,
-        routes: table.filter((r) => r.scope !== "open").map((r) => `${r.method} ${r.path}`),
-      });
-    },
-  });
-  return table;
-}
-
-/** A browser asks for HTML by name; anything that would take whatever comes gets JSON. */
-function wantsHtml(request: Request): boolean {
-  return (request.headers.get("accept") ?? "").toLowerCase().includes("text/html");
+  return [...table, ...pageRoutes(needs, table)];
 }

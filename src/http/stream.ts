@@ -8,41 +8,29 @@
  *   board change ─► feed (gathers) ─ tick ─► ring ─► every client's buffer (bounded)
  */
 import { utf8 } from "../ids.ts";
-import { metrics } from "../telemetry/metrics.ts";
 import type { Clock } from "../time.ts";
 import type { DoorBounds } from "./bounds.ts";
-import { refusalResponse, refuse } from "./errors.ts";
+import { refusalResponse } from "./errors.ts";
+import { encode, type EventClient, type EventClients } from "./event_clients.ts";
 import type { Handles } from "./handles.ts";
 import { wordsParameter } from "./query.ts";
-import {
-  createFeed,
-  encode,
-  streamDefault,
-  type StreamEvent,
-  streamEvents,
-  type Told,
-} from "./stream_feed.ts";
+import { createFeed, streamDefault, type StreamEvent, streamEvents, type Told } from "./stream_feed.ts";
 
 export type Streams = {
   open(request: Request, url: URL): Response;
-  connected(): number;
-  /** Tells every client that this is the end, and lets none in any more. */
   close(): Promise<void>;
 };
 
-type Client = {
-  events: ReadonlySet<StreamEvent>;
-  controller: ReadableStreamDefaultController<Uint8Array>;
-};
-
-/** How long a client waits before it comes back. */
-const retryMs = 2_000;
-
 export function createStreams(
-  { handles, clock, bounds }: { handles: Handles; clock: Clock; bounds: DoorBounds },
+  { handles, clock, bounds, clients: connections }: {
+    handles: Handles;
+    clock: Clock;
+    bounds: DoorBounds;
+    clients: EventClients;
+  },
 ): Streams {
   const feed = createFeed({ handles, bounds, epoch: clock.nowMs().toString(36) });
-  const clients = new Set<Client>();
+  const clients = new Map<EventClient, ReadonlySet<StreamEvent>>();
   const closing = new AbortController();
 
   const unsubscribe = handles.board.subscribe((change) => {
@@ -53,9 +41,9 @@ export function createStreams(
   function tick(): void {
     // Shown at the next tick. Without a client nobody looks, and the other nodes are left alone.
     if (clients.size > 0) void handles.fleet?.refresh(bounds.streamTickMs);
-    const pages = [...clients].some((c) => c.events.has("city") || c.events.has("status"));
+    const pages = [...clients.values()].some((events) => events.has("city") || events.has("status"));
     for (const told of feed.changes(clock.monotonicMs(), pages)) {
-      for (const client of clients) if (client.events.has(told.event)) send(client, told.bytes);
+      for (const [client, events] of [...clients]) if (events.has(told.event)) client.send(told.bytes);
     }
   }
 
@@ -67,24 +55,10 @@ export function createStreams(
       tick();
       if (clock.monotonicMs() - beatMs < bounds.heartbeatMs) continue;
       beatMs = clock.monotonicMs();
-      for (const client of clients) send(client, heartbeat);
+      for (const client of [...clients.keys()]) client.send(heartbeat);
     }
   }
   const running = run();
-
-  function send(client: Client, bytes: Uint8Array): void {
-    if ((client.controller.desiredSize ?? 0) <= 0) {
-      client.controller.error(new Error("the client reads too slowly"));
-      leave(client);
-    } else {
-      client.controller.enqueue(bytes);
-    }
-  }
-
-  function leave(client: Client): void {
-    clients.delete(client);
-    metrics.streams.set(clients.size);
-  }
 
   function begin(events: ReadonlySet<StreamEvent>, lastEventId: string | null): Uint8Array[] {
     const wanted = (told: Told) => events.has(told.event);
@@ -103,51 +77,19 @@ export function createStreams(
     open(request, url) {
       const asked = wordsParameter(url, "events", { words: streamEvents, fallback: streamDefault });
       if (!asked.ok) return refusalResponse(asked);
-      if (closing.signal.aborted || handles.health().draining) {
-        return refusalResponse(
-          refuse("draining", "this node is shutting down; connect to another, or again soon"),
-        );
-      }
-      if (clients.size >= bounds.streamsMax) {
-        return refusalResponse(refuse("streams_exceeded", `${bounds.streamsMax} streams are open already`));
-      }
-      // A HEAD has no body that could be cancelled: it would be counted as connected for ever.
-      if (request.method === "HEAD") return new Response(null, { headers: streamHeaders });
       const events = new Set(asked.value);
-      let client: Client | undefined;
-      const body = new ReadableStream<Uint8Array>({
-        start(controller) {
-          client = { events, controller };
-          controller.enqueue(utf8(`retry: ${retryMs}\n\n`));
-          for (const bytes of begin(events, request.headers.get("last-event-id"))) controller.enqueue(bytes);
-          clients.add(client);
-          metrics.streams.set(clients.size);
-        },
-        cancel() {
-          if (client !== undefined) leave(client);
-        },
-      }, new ByteLengthQueuingStrategy({ highWaterMark: bounds.streamBufferBytes }));
-      return new Response(body, { headers: streamHeaders });
+      return connections.open(request, {
+        begin: () => begin(events, request.headers.get("last-event-id")),
+        joined: (client) => void clients.set(client, events),
+        left: (client) => void clients.delete(client),
+      });
     },
-    connected: () => clients.size,
     async close() {
       closing.abort();
       unsubscribe();
-      for (const client of [...clients]) {
-        client.controller.enqueue(encode("end", { reason: "the node is shutting down" }));
-        client.controller.close();
-        leave(client);
-      }
       await running;
     },
   };
 }
-
-/** Compressing or buffering on the way would hold the events back. */
-const streamHeaders = {
-  "content-type": "text/event-stream; charset=utf-8",
-  "cache-control": "no-store, no-transform",
-  "x-accel-buffering": "no",
-};
 
 const heartbeat = utf8(": still here\n\n");

@@ -9,9 +9,9 @@
  */
 import type { AlertTransition } from "../../schemas/alert.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
-import { utf8 } from "../ids.ts";
 import type { DoorBounds } from "./bounds.ts";
 import { cityRows } from "./city_row.ts";
+import { encode } from "./event_clients.ts";
 import type { BoardChange, Handles, PartitionView } from "./handles.ts";
 import { statusView } from "./status_view.ts";
 
@@ -136,9 +136,4 @@ export function createFeed(
 /** What must be told at once when it changes; positions that merely move can wait. */
 function stateOf(view: PartitionView): string {
   return JSON.stringify([view.state, view.owner, view.idle, view.holds_watermark, view.error?.code ?? null]);
-}
-
-/** JSON has no raw line breaks, so one `data` line holds it. */
-export function encode(event: string, data: unknown, id?: string): Uint8Array {
-  return utf8(`${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }

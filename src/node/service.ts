@@ -30,6 +30,7 @@ import { openParts, type Parts } from "./parts.ts";
 import { restartFloors } from "./floors.ts";
 import { type Pipeline, startPipeline } from "./pipeline.ts";
 import { groupName } from "../runtime/host.ts";
+import { recordsOf } from "./raw_records.ts";
 import { refuseReplayDir } from "./replay.ts";
 import { keepRules } from "./rules_keeper.ts";
 import {
@@ -251,6 +252,7 @@ function handlesOf(running: Running): Handles {
     fleet,
     board,
     sink: () => sinkView(clickHouse),
+    records: recordsOf(parts.log, pipeline.naming),
     async history(city, { fromMs, untilMs, limit }) {
       if (clickHouse === null) return null;
       return await windowsHistory(clickHouse.analytics, { city, fromMs, toMs: untilMs, limit }).catch(() =>

@@ -42,6 +42,7 @@ const earned: Record<string, (doors: Doors) => Promise<Response>> = {
   driver_not_found: (d) => d.get("/v1/drivers/nobody"),
   window_not_found: (d) => d.get("/v1/cities/atlantis/windows/2026-01-15T12:00:00Z/explain"),
   city_not_found: (d) => d.get("/v1/cities/atlantis"),
+  record_not_found: (d) => d.get("/v1/records/ride-events/0/1"),
   partition_not_ready: (d) => (d.twin.state.notReady = true, d.get("/v1/rides/ride-1")),
   log_unavailable: (d) => (d.twin.state.logDown = true, d.post("/v1/events", good)),
   draining: (d) => {

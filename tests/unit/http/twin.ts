@@ -23,9 +23,12 @@ import type {
   SinkView,
 } from "../../../src/http/handles.ts";
 import { utf8 } from "../../../src/ids.ts";
+import type { RecordHeaders } from "../../../src/log/port.ts";
 import { memoryLog } from "../../../src/log/memory.ts";
+import { topicName, topicNames } from "../../../src/log/topics.ts";
 import { type RunningBoard, startBoard } from "../../../src/sinks/board.ts";
 import { type Clock, dayMs, isoTime, minuteMs, settle } from "../../../src/time.ts";
+import { recordsOf } from "../../../src/node/raw_records.ts";
 import { formatRev, type Phase } from "../../../src/windows/rev.ts";
 import { newLedger, sumLedgers } from "../../../src/windows/ledger.ts";
 
@@ -41,6 +44,10 @@ export type TwinState = {
   sink: SinkView;
   history: CityWindow[] | null;
   partitions: PartitionView[];
+  /** Known actors; those of posted events join them. */
+  rides: Map<string, RideView>;
+  drivers: Map<string, DriverView>;
+  ledger: Partial<LedgerView["partitions"][number]>[];
 };
 
 export type Twin = {
@@ -51,16 +58,20 @@ export type Twin = {
   appended: { topic: string; key: string; value: Uint8Array }[];
   publish(...windows: CityWindow[]): Promise<void>;
   publishAlert(...alerts: AlertTransition[]): Promise<void>;
+  /** Appends any record to the topic's first partition. */
+  write(topic: string, value: unknown, headers?: RecordHeaders): Promise<void>;
 };
 
 export async function createTwin(clock: Clock): Promise<Twin> {
   const log = memoryLog({ clock });
   await log.ensureTopics(
-    ["analytics-aggregated", "alerts"].map((topic) => ({ topic, partitions: 2, retentionMs: 7 * dayMs })),
+    topicNames.map((name) => topicName(name, naming)).map((topic) => ({
+      topic,
+      partitions: 2,
+      retentionMs: 7 * dayMs,
+    })),
   );
   const board = await startBoard({ log, naming, clock });
-  const rides = new Map<string, RideView>();
-  const drivers = new Map<string, DriverView>();
   const appended: Twin["appended"] = [];
   const counts = new Map<string, number>();
   const owner = (topic: string): Provenance => ({
@@ -80,6 +91,9 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     sink: { state: "running", rows: 0, lag_records: 0, oldest_seconds: 0, error: null },
     history: [],
     partitions: [partitionView("ride-events", 0), partitionView("driver-locations", 0)],
+    rides: new Map(),
+    drivers: new Map(),
+    ledger: [],
   };
 
   function fold(topic: string, value: Uint8Array): void {
@@ -89,7 +103,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
       if (decoded.ok) {
         const { rideId, type, userId, driverId, city, reason } = decoded.event;
         const told = { city, user_id: userId, driver_id: driverId, reason };
-        rides.set(rideId, { ...rideView(rideId, type, owner(topic)), ...told });
+        state.rides.set(rideId, { ...rideView(rideId, type, owner(topic)), ...told });
       }
       return;
     }
@@ -97,7 +111,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     if (!decoded.ok) return;
     const { driverId, lat, lng, timeMs, city, status, rideId } = decoded.event;
     const seen = { driver_id: driverId, lat, lng, last_seen_at: isoTime(timeMs), owner: owner(topic) };
-    drivers.set(driverId, { ...driverView(seen), city, status, ride_id: rideId });
+    state.drivers.set(driverId, { ...driverView(seen), city, status, ride_id: rideId });
   }
 
   const look = <T>(known: Map<string, T>, id: string, stage: Looked<T>["stage"]): Looked<T> => {
@@ -110,7 +124,8 @@ export async function createTwin(clock: Clock): Promise<Twin> {
   function ledger(): LedgerView {
     const partitions = ["ride-events", "driver-locations"].map((topic) => {
       const read = counts.get(topic) ?? 0;
-      return { topic, partition: 0, ...newLedger(), read, counted: read };
+      const more = state.ledger.find((one) => one.topic === topic);
+      return { ...newLedger(), read, counted: read, ...more, topic, partition: more?.partition ?? 0 };
     });
     return {
       partitions,
@@ -124,8 +139,8 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     node: "node-1",
     version: "0.1.0",
     nowMs: () => clock.nowMs(),
-    ride: (id) => look(rides, id, "rides"),
-    driver: (id) => look(drivers, id, "locations"),
+    ride: (id) => look(state.rides, id, "rides"),
+    driver: (id) => look(state.drivers, id, "locations"),
     explain(city, startMs) {
       const about = { stage: "cities" as const, topic: "city-partials-g1", home: 0, partitions: 1 };
       const window = board.windows(city, { fromMs: startMs, untilMs: startMs + 1, limit: 1 })[0];
@@ -134,7 +149,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     },
     late: async () => state.history === null ? null : [],
     async findRides({ after, limit, city, driverId, states }) {
-      const rows = [...rides.values()].filter((ride) =>
+      const rows = [...state.rides.values()].filter((ride) =>
         ride.ride_id > after && (city === null || ride.city === city) &&
         (driverId === null || ride.driver_id === driverId) && (states === null || states.includes(ride.state))
       ).sort((a, b) => a.ride_id < b.ride_id ? -1 : 1);
@@ -143,7 +158,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
       return { ...about, searched, rows: rows.slice(0, limit), more: rows.length > limit };
     },
     async findDrivers({ after, limit, city, rideId, statuses }) {
-      const rows = [...drivers.values()].filter((driver) =>
+      const rows = [...state.drivers.values()].filter((driver) =>
         driver.driver_id > after && (city === null || driver.city === city) &&
         (rideId === null || driver.ride_id === rideId) &&
         (statuses === null || statuses.includes(driver.status ?? ""))
@@ -158,6 +173,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     fleet: null,
     board,
     sink: () => state.sink,
+    records: recordsOf(log, naming),
     async history(city, { fromMs, untilMs, limit }) {
       return state.history?.filter((w) =>
         w.city === city && Date.parse(w.window_start) >= fromMs && Date.parse(w.window_start) < untilMs
@@ -174,14 +190,21 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     health: () => state.health,
   };
 
-  const write = (topic: string, value: unknown) =>
-    log.append([{ topic, partition: 0, key: null, value: utf8(JSON.stringify(value)) }]);
+  const write = (topic: string, value: unknown, headers: RecordHeaders = {}) =>
+    log.append([{
+      topic,
+      partition: 0,
+      key: null,
+      value: utf8(typeof value === "string" ? value : JSON.stringify(value)),
+      headers,
+    }]);
 
   return {
     handles,
     state,
     board,
     appended,
+    write,
     async publish(...windows) {
       for (const window of windows) await write("analytics-aggregated", window);
       await settle();

@@ -1,0 +1,124 @@
+/** The addresses that people open, and the files their pages are made of. */
+import { operationsView } from "./pages/operations.ts";
+import { pipelinePage } from "./pages/pipeline.ts";
+import { pipelineView } from "./pipeline_view.ts";
+import { recordPage } from "./pages/record.ts";
+import { pageAnswer, type PageDoor, viewOf } from "./page_doors.ts";
+import { recordAnswer, type RecordPlace } from "./record_door.ts";
+import { findAnswer } from "./find_door.ts";
+import { refusalResponse, refuse } from "./errors.ts";
+import type { DoorContext, Route, RouteNeeds } from "./routes.ts";
+import * as state from "./state_doors.ts";
+import { type Caller, showing } from "./unmasked.ts";
+
+const placeOf = (context: DoorContext): RecordPlace => {
+  const { topic = "", partition = "", offset = "" } = context.req.param();
+  return { topic, partition, offset };
+};
+
+type Asked = { request: Request; context: DoorContext; url: URL };
+
+/** `others`: the rest of the table, which a program is told of at `/`. */
+export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[] {
+  const { handles, assets, shows } = needs;
+  const askedIn = (
+    { request, context }: Pick<Asked, "request" | "context">,
+    caller: Caller = context.get("caller"),
+  ): state.Asked => {
+    const requestId = context.get("requestId");
+    return {
+      request,
+      requestId,
+      show: (route, asked) => showing(shows, caller, { route, asked, requestId }),
+    };
+  };
+  /** What is in a record nobody masks: that it was read is told. */
+  const record = async (context: DoorContext): Promise<Response> => {
+    const place = placeOf(context);
+    const answer = await recordAnswer(handles, place);
+    const { topic, partition, offset } = place;
+    if (answer.ok) {
+      shows.audit({
+        key: context.get("caller").key ?? "",
+        route: "/v1/records",
+        asked: `${topic}/${partition}/${offset}`,
+        rows: 1,
+        request: context.get("requestId"),
+      });
+    }
+    return answer;
+  };
+  const page = (
+    path: string,
+    description: string,
+    door: (asked: Asked) => PageDoor,
+    scope: Route["scope"] = "read",
+  ): Route => ({
+    method: "GET",
+    path,
+    scope,
+    description,
+    metric: path,
+    query: null,
+    answer(request, context, url) {
+      const asked = { request, context, url };
+      return pageAnswer(needs, asked, door(asked));
+    },
+  });
+  const table: Route[] = [
+    page("/", "The operations page; for programs, the routes.", ({ url }) => ({
+      async view() {
+        await handles.fleet?.refresh(state.pageAgeMsMax);
+        return operationsView(handles, { origin: url.origin, ingestNeedsKey: needs.ingestNeedsKey });
+      },
+      json: () =>
+        Response.json({
+          name: "waymark",
+          version: handles.version,
+          node: handles.node,
+          routes: [...others, ...table].filter((r) => r.scope !== "open").map((r) => `${r.method} ${r.path}`),
+        }),
+    })),
+    page("/sre", "The pipeline: what is at fault, and the worst of every measure.", ({ request }) => ({
+      view: async () => pipelinePage(await pipelineView(handles, request)),
+      json: async () => Response.json(await pipelineView(handles, request)),
+    })),
+    page("/records/:topic/:partition/:offset", "A record of the log, as it is.", ({ context }) => {
+      const answer = () => record(context);
+      return { view: async () => viewOf(await answer(), recordPage), json: answer, still: true };
+    }, "admin"),
+    {
+      method: "GET",
+      path: "/v1/records/:topic/:partition/:offset",
+      scope: "admin",
+      description: "A record of the log, as it is.",
+      metric: "/v1/records/:topic/:partition/:offset",
+      query: [],
+      answer: (_, context) => record(context),
+    },
+    {
+      method: "GET",
+      path: "/find",
+      scope: "read",
+      description: "Leads to the page of the ride, driver or city that is called so.",
+      metric: "/find",
+      query: ["q"],
+      answer: (request, context, url) =>
+        findAnswer(handles, url, askedIn({ request, context }, { sees: "masked", key: null })),
+    },
+    {
+      method: "GET",
+      path: "/assets/:release/:file",
+      scope: "open",
+      description: "A file of the pages.",
+      metric: "/assets",
+      query: null,
+      answer(request, context) {
+        const { release = "", file = "" } = context.req.param();
+        return assets.answer(release, file, request) ??
+          refusalResponse(refuse("route_not_found", `the pages have no file ${file.slice(0, 80)}`));
+      },
+    },
+  ];
+  return table;
+}

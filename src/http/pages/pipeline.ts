@@ -1,0 +1,318 @@
+/** `/sre`: the pipeline. What is at fault first, then the worst of everything. */
+import type { AlertTransition } from "../../../schemas/alert.ts";
+import type { FleetNode, LedgerView, PartitionView } from "../../../schemas/http.ts";
+import { levelMark } from "../charts/level.ts";
+import type { PipelineView, RefusedSample } from "../pipeline_view.ts";
+import { type Column, line, place, type Slots, table } from "./layout.ts";
+import { type Markup, markup, nothing } from "./markup.ts";
+import { cityPath } from "./operations.ts";
+import { recordLink } from "./record_link.ts";
+import { type Lines, linesOf, type PageView } from "./page.ts";
+import { age, clockOf, none, percent, plural, secondsText, spaced, timeOf, whole } from "./wording.ts";
+
+export function pipelinePage(view: PipelineView): PageView {
+  const nowMs = Date.parse(view.now);
+  const { verdict, partitions, sink, ledger } = view;
+  const alarm = verdict.level === "fault" ? "(fault) " : "";
+  return {
+    kind: "pipeline",
+    status: 200,
+    title: `${alarm}Pipeline · Waymark`,
+    parts: {
+      verdict: markup`<p class="verdict is-${verdict.level}" data-culprit="${verdict.culprit}">${
+        levelMark(verdict.level)
+      }<span>${verdict.text}${
+        verdict.advice === null ? null : markup`<small>${verdict.advice}</small>`
+      }</span></p>`,
+      worst: worstOf(view, nowMs),
+      partitions: linesOf(partitions.map((p) => [`${p.topic}/${p.partition}`, partitionLine(p)])),
+      nodes: linesOf(view.nodes.map((node) => [node.address ?? node.node, nodeLine(node)])),
+      actors: actorLines(partitions),
+      counters: linesOf(
+        Object.entries(ledger.total).map(([topic, counts]) => [topic, counterLine(topic, counts)]),
+      ),
+      misplaced: misplacedNote(view),
+      letters: linesOf(view.dead_letters.map((letter) => [
+        `${letter.topic}/${letter.partition}/${letter.offset}`,
+        letterLine(letter, nowMs),
+      ])),
+      sinks: linesOf([["clickhouse", sinkLine(sink)]]),
+      alerts: linesOf(
+        view.alerts.slice(0, alertsMax).map((alert) => [alert.alert_id, alertLine(alert, nowMs)]),
+      ),
+    },
+  };
+}
+
+const alertsMax = 20;
+
+export const pipelineBody = (slot: Slots): Markup =>
+  markup`<div class="head"><h1>Pipeline</h1></div>
+${place(slot, "verdict")}
+${place(slot, "worst", "section")}
+<section class="block"><h2>Partitions, worst first</h2>${
+    table(slot, {
+      name: "partitions",
+      label: "Partitions, worst first",
+      columns: partitionColumns,
+      isTall: true,
+    })
+  }</section>
+<div class="columns">
+<section class="block wide"><h2>Records</h2>${
+    table(slot, { name: "counters", label: "What became of the records", columns: counterColumns })
+  }${place(slot, "misplaced")}</section>
+<section class="block"><h2>Last dead letters</h2>${
+    table(slot, { name: "letters", label: "Last dead letters", columns: letterColumns })
+  }</section>
+<section class="block"><h2>Actors</h2>${
+    table(slot, { name: "actors", label: "Actors by kind", columns: actorColumns })
+  }</section>
+<section class="block"><h2>Sinks</h2>${
+    table(slot, { name: "sinks", label: "Sinks", columns: sinkColumns })
+  }</section>
+<section class="block"><h2>Alerts</h2>${
+    table(slot, { name: "alerts", label: "Alerts", columns: alertColumns })
+  }</section>
+<section class="block"><h2>Nodes</h2>${
+    table(slot, { name: "nodes", label: "Nodes", columns: nodeColumns })
+  }</section>
+</div>`;
+
+const most = (values: readonly (number | null)[]): number | null => {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : Math.max(...known);
+};
+
+/** The greatest of each measure, over all partitions. */
+function worstOf({ partitions, sink, ledger, watermarks }: PipelineView, nowMs: number): Markup {
+  const refused = Object.values(ledger.total).reduce((sum, { dead_lettered }) => sum + dead_lettered, 0);
+  const figures: [label: string, value: Markup | string][] = [
+    ["longest lag", secondsText(most(partitions.map((p) => p.lag_seconds)))],
+    ["most records waiting", whole(most(partitions.map((p) => p.lag_records)))],
+    [
+      "data complete to",
+      watermarks.rides === null
+        ? none
+        : markup`${clockOf(watermarks.rides, true)}<small>${age(watermarks.rides, nowMs)} behind</small>`,
+    ],
+    ["oldest snapshot", secondsText(most(partitions.map((p) => p.snapshot_age_seconds)))],
+    ["oldest row waiting", sink.state === "off" ? none : secondsText(sink.oldest_seconds)],
+    ["dead letters", whole(refused)],
+  ];
+  return markup`<h2 class="unseen">The worst of each measure</h2><dl class="figures">${
+    figures.map(([label, value]) => markup`<div><dt>${label}</dt><dd>${value}</dd></div>`)
+  }</dl>`;
+}
+
+const partitionColumns: readonly Column[] = [
+  { key: "name", label: "Partition" },
+  { key: "state", label: "State" },
+  { key: "owner", label: "Owner" },
+  { key: "position", label: "Position", help: "offset of the next record to be folded" },
+  { key: "end", label: "End", help: "end of the log" },
+  { key: "waiting", label: "Lag", help: "records between the two" },
+  { key: "lag", label: "Lag, time", help: "how long ago the last folded record came; 0 without lag" },
+  { key: "watermark", label: "Watermark" },
+  { key: "behind", label: "Behind", help: "how far the watermark is behind the clock" },
+  { key: "snapshot", label: "Snapshot", help: "age of the newest snapshot" },
+];
+
+const cellsOf = (columns: readonly Column[], cells: readonly (Markup | string)[]) => {
+  const [head, ...rest] = columns.map(({ key, label }, i) => ({ key, label, cell: cells[i] ?? "" }));
+  return [head!, ...rest] as const;
+};
+
+const stateTones: Partial<Record<PartitionView["state"], string>> = {
+  stopped: "bad",
+  unowned: "bad",
+  unknown: "bad",
+  restoring: "warn",
+  warming_up: "warn",
+};
+
+function partitionLine(p: PartitionView): Markup {
+  const name = `${p.topic}/${p.partition}`;
+  const said = `${spaced(p.state)}${p.idle ? ", idle" : ""}`;
+  const holds = p.holds_watermark ? markup`<small>holds the watermark</small>` : null;
+  const why = p.error === null ? null : markup`<small title="${p.error.message}">${p.error.code}</small>`;
+  const late = (seconds: number | null, from: number) =>
+    seconds !== null && seconds > from && !p.idle ? "warn" : "";
+  return line(
+    name,
+    cellsOf(partitionColumns, [
+      name,
+      markup`<span class="${stateTones[p.state]}">${said}${why}${holds}</span>`,
+      p.owner === "" ? none : p.owner,
+      whole(p.position),
+      whole(p.log_end),
+      whole(p.lag_records),
+      markup`<span class="${p.lag_seconds > 30 ? "bad" : ""}">${secondsText(p.lag_seconds)}</span>`,
+      clockOf(p.watermark, true),
+      markup`<span class="${late(p.watermark_behind_seconds, 120)}">${
+        secondsText(p.watermark_behind_seconds)
+      }</span>`,
+      secondsText(p.snapshot_age_seconds),
+    ]),
+    { tone: p.state === "running" ? "" : "is-apart", say: `${name}: ${said}` },
+  );
+}
+
+const counterColumns: readonly Column[] = [
+  { key: "name", label: "Topic" },
+  { key: "in", label: "In" },
+  { key: "counted", label: "Counted" },
+  { key: "late", label: "Late", help: "behind the watermark and counted all the same" },
+  { key: "toolate", label: "Too late", help: "refused: their windows have closed for good" },
+  { key: "double", label: "Duplicates" },
+  { key: "letters", label: "Dead letters", help: "no valid event" },
+  { key: "misplaced", label: "Misplaced", help: "on another partition than their key hashes to" },
+];
+
+function counterLine(topic: string, counts: LedgerView["total"][string]): Markup {
+  const { read, counted, late, too_late, duplicates, dead_lettered, misplaced } = counts;
+  const tinted = (n: number) => n === 0 ? "0" : markup`<span class="warn">${whole(n)}</span>`;
+  return line(
+    topic,
+    cellsOf(counterColumns, [
+      topic,
+      whole(read),
+      whole(counted),
+      whole(late),
+      tinted(too_late),
+      whole(duplicates),
+      tinted(dead_lettered),
+      tinted(misplaced),
+    ]),
+  );
+}
+
+/** A producer with another partitioner is found by where its records land. */
+function misplacedNote({ ledger }: PipelineView): Markup {
+  const misplaced = ledger.partitions.filter((p) => p.misplaced > 0).toSorted((a, b) =>
+    b.misplaced - a.misplaced
+  );
+  const named = misplaced.slice(0, 6).map((p) => `${p.topic}/${p.partition} (${whole(p.misplaced)})`).join(
+    ", ",
+  );
+  const others = misplaced.length > 6 ? ` and ${misplaced.length - 6} more` : "";
+  const missing = ledger.complete ? null : `Not in these counts: ${ledger.missing.join(", ") || "a node"}. `;
+  if (misplaced.length === 0 && missing === null) return nothing;
+  return markup`<p class="note">${missing}${
+    misplaced.length === 0
+      ? null
+      : `Misplaced on ${named}${others}: a producer chooses partitions in another way than WAYMARK_PARTITIONER says.`
+  }</p>`;
+}
+
+const letterColumns: readonly Column[] = [
+  { key: "name", label: "Record" },
+  { key: "why", label: "Why" },
+  { key: "when", label: "When" },
+];
+
+function letterLine(letter: RefusedSample, nowMs: number): Markup {
+  return line(
+    `${letter.topic}/${letter.partition}/${letter.offset}`,
+    cellsOf(letterColumns, [
+      recordLink(letter),
+      markup`<code>${letter.code}</code><small>${letter.message}</small>`,
+      timeOf(letter.at, nowMs),
+    ]),
+  );
+}
+
+const actorColumns: readonly Column[] = [
+  { key: "name", label: "Kind" },
+  { key: "count", label: "In memory" },
+  { key: "busiest", label: "Busiest partition" },
+  { key: "share", label: "Its share" },
+];
+
+function actorLines(partitions: readonly PartitionView[]): Lines {
+  const kinds = new Set(partitions.flatMap(({ actors }) => Object.keys(actors)));
+  return linesOf([...kinds].map((kind) => {
+    const holders = partitions.filter(({ actors }) => (actors[kind] ?? 0) > 0);
+    const count = holders.reduce((sum, { actors }) => sum + actors[kind]!, 0);
+    const [busiest] = holders.toSorted((a, b) => b.actors[kind]! - a.actors[kind]!);
+    return [
+      kind,
+      line(
+        kind,
+        cellsOf(actorColumns, [
+          spaced(kind),
+          whole(count),
+          busiest === undefined
+            ? none
+            : markup`${busiest.topic}/${busiest.partition}<small>${whole(busiest.actors[kind])}</small>`,
+          busiest === undefined ? none : percent(busiest.actors[kind]! / count, 0),
+        ]),
+      ),
+    ] as const;
+  }));
+}
+
+const sinkColumns: readonly Column[] = [
+  { key: "name", label: "Sink" },
+  { key: "state", label: "State" },
+  { key: "rows", label: "Rows in" },
+  { key: "waiting", label: "Waiting" },
+  { key: "oldest", label: "Oldest" },
+];
+
+function sinkLine(sink: PipelineView["sink"]): Markup {
+  const tone = sink.state === "failing" ? "bad" : sink.state === "behind" ? "warn" : "";
+  return line(
+    "clickhouse",
+    cellsOf(sinkColumns, [
+      "ClickHouse",
+      markup`<span class="${tone}">${sink.state}${
+        sink.error === null ? null : markup`<small>${sink.error}</small>`
+      }</span>`,
+      whole(sink.rows),
+      whole(sink.lag_records),
+      sink.state === "off" ? none : secondsText(sink.oldest_seconds),
+    ]),
+    { say: `ClickHouse: ${sink.state}` },
+  );
+}
+
+const alertColumns: readonly Column[] = [
+  { key: "name", label: "City" },
+  { key: "rule", label: "Rule" },
+  { key: "state", label: "State" },
+  { key: "since", label: "Since" },
+];
+
+function alertLine(alert: AlertTransition, nowMs: number): Markup {
+  const tone = alert.state === "firing" ? "bad" : alert.state === "resolved" ? "few" : "warn";
+  return line(
+    alert.alert_id,
+    cellsOf(alertColumns, [
+      markup`<a class="line" href="${cityPath(alert.city)}">${alert.city}</a>`,
+      spaced(alert.rule),
+      markup`<span class="${tone}">${spaced(alert.state)}</span>`,
+      timeOf(alert.since, nowMs),
+    ]),
+    { say: `${alert.city}: ${spaced(alert.rule)} ${spaced(alert.state)}` },
+  );
+}
+
+const nodeColumns: readonly Column[] = [
+  { key: "name", label: "Node" },
+  { key: "address", label: "Address" },
+  { key: "answers", label: "Answers" },
+  { key: "partitions", label: "Partitions" },
+];
+
+function nodeLine(node: FleetNode): Markup {
+  return line(
+    node.address ?? node.node,
+    cellsOf(nodeColumns, [
+      node.node === "" ? none : node.node,
+      node.address ?? none,
+      node.answered ? "yes" : markup`<span class="bad">no</span>`,
+      plural(node.partitions, "partition"),
+    ]),
+  );
+}
