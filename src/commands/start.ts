@@ -17,6 +17,8 @@ import type { Command, Given } from "./command.ts";
 import { choosePorts, openDoors } from "./doors.ts";
 import { configFromEnvironment, isGiven } from "./environment.ts";
 import { ledgerText } from "./ledger_text.ts";
+import { scenarioText } from "../traffic/scenario.ts";
+import { scenariosText } from "./scenario_options.ts";
 import { paced } from "./traffic.ts";
 import { trafficFrom, trafficOptions } from "./traffic_options.ts";
 import { superviseWorkers } from "./workers.ts";
@@ -47,6 +49,7 @@ export const demoCommand: Command = {
   operands: "",
   summary: "Runs the service with simulated cities, and prints the address of the page.",
   options: { ...trafficOptions, help: { type: "boolean", help: "this text" } },
+  more: scenariosText,
   run: (given) =>
     serve(
       configFromEnvironment(isGiven("WAYMARK_DATA_DIR") ? {} : { WAYMARK_DATA_DIR: "data/demo" }),
@@ -162,7 +165,9 @@ const rampMs = 15 * minuteMs;
 async function sendDemo(service: Service, given: Given, signal: AbortSignal): Promise<void> {
   const nowMs = systemClock.nowMs();
   const seed = given.text("seed") === undefined ? { seed: nowMs % 2 ** 32 } : {};
-  const { items } = cityTraffic({ ...trafficFrom(given), ...seed, startMs: nowMs - historyMs });
+  const options = trafficFrom(given, historyMs);
+  const { items, scenario } = cityTraffic({ ...options, ...seed, startMs: nowMs - historyMs });
+  if (scenario !== null) console.log(scenarioText(scenario));
   const begun = ledgerView(service.pipeline).partitions.some((p) => p.read > 0);
   const wanted = wholeRides({
     ridesFromMs: begun ? nowMs : nowMs - historyMs,

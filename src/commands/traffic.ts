@@ -1,12 +1,13 @@
 /** `waymark traffic`: deterministic city traffic to a file, a service or Kafka, and the ledger of what was sent. */
 import { WaymarkError } from "../errors.ts";
-import { breathe, systemClock } from "../time.ts";
+import { breathe, isoTime, minuteMs, systemClock } from "../time.ts";
 import { type CityTraffic, cityTraffic } from "../traffic/city_traffic.ts";
 import type { SentItem } from "../traffic/item.ts";
 import { writeJsonl } from "../traffic/jsonl.ts";
 import { countSending, ledgerJson, newLedger, type TrafficLedger } from "../traffic/ledger.ts";
 import { inChunks } from "../traffic/pace.ts";
 import { openRecording, type Recording } from "../traffic/recording.ts";
+import { type Scenario, scenarioText } from "../traffic/scenario.ts";
 import { type Command, type Given, wholeNumber } from "./command.ts";
 import { configFromEnvironment } from "./environment.ts";
 import { defaultUrl, postTraffic } from "./post_traffic.ts";
@@ -20,6 +21,7 @@ import {
   withInputTopics,
 } from "./produce_traffic.ts";
 import { type Progress, startProgress } from "./progress.ts";
+import { scenariosText } from "./scenario_options.ts";
 import { speedOf, trafficFrom, trafficOptions } from "./traffic_options.ts";
 
 export const trafficCommand: Command = {
@@ -38,7 +40,11 @@ export const trafficCommand: Command = {
       value: "URL",
       help: "with --to http: the service (default: WAYMARK_HOST and WAYMARK_PORT)",
     },
-    events: { type: "string", value: "N", help: "how many items (default 100000)" },
+    events: {
+      type: "string",
+      value: "N",
+      help: "how many items (default 100000; with --scenario until ten minutes after its end)",
+    },
     speed: {
       type: "string",
       value: "N",
@@ -55,23 +61,29 @@ export const trafficCommand: Command = {
     help: { type: "boolean", help: "this text" },
   },
   more: () =>
-    "With --to kafka the ledger counts what Kafka has acknowledged; Ctrl-C or SIGTERM ends it there (exit code 0).\n",
+    "With --to kafka the ledger counts what Kafka has acknowledged; Ctrl-C or SIGTERM ends it there (exit code 0).\n\n" +
+    scenariosText(),
   run: traffic,
 };
 
 async function traffic(given: Given): Promise<number> {
   const to = given.text("to") ?? "http";
-  const events = wholeNumber(given, "events", { fallback: 100_000, min: 1, max: 1_000_000_000 });
   if (given.text("speed") !== undefined && to !== "kafka") {
     throw new WaymarkError("usage", `--speed is "${given.text("speed")}"; allowed: only with --to kafka`);
   }
-  if (to === "kafka") return await toKafka(given, events);
+  if (to === "kafka") return await toKafka(given);
+  const { about, ...length } = lengthOf(given);
   const live = to === "http";
   if (given.text("record") !== undefined && !live) {
     throw new WaymarkError("usage", `--record is given; allowed: only with --to http or kafka`);
   }
-  const made = cityTraffic({ ...trafficFrom(given), events, ...(live && { startMs: systemClock.nowMs() }) });
-  const bar = startProgress("traffic", events, systemClock);
+  const made = cityTraffic({
+    ...trafficFrom(given),
+    ...length,
+    ...(live && { startMs: systemClock.nowMs() }),
+  });
+  announce(made);
+  const bar = startProgress("traffic", about, systemClock);
   const items = counted(made, bar);
   if (live) {
     const recording = recordingOf(given);
@@ -81,35 +93,57 @@ async function traffic(given: Given): Promise<number> {
     });
     await recording?.close();
     bar.end();
-    console.log(sentText(made.ledger));
-    await writeLedger(given, made.ledger, {});
+    await tellSent(given, made.ledger, made.scenario);
     return code;
   }
   await writeJsonl(items, to);
   const { size } = await Deno.stat(to);
   bar.end();
-  console.log(sentText(made.ledger));
+  await tellSent(given, made.ledger, made.scenario);
   console.log(`${size.toLocaleString("en")} bytes written to ${to}`);
-  await writeLedger(given, made.ledger, {});
   return 0;
 }
 
-async function toKafka(given: Given, events: number): Promise<number> {
+/** How much is sent: a number of items, or until a scenario has been over for a while; and about how many items. */
+type Length = { events: number; durationMs?: number; about: number };
+
+function lengthOf(given: Given): Length {
+  const { scenario, ratePerMinute } = trafficFrom(given);
+  if (scenario === undefined || given.text("events") !== undefined) {
+    const events = wholeNumber(given, "events", { fallback: 100_000, min: 1, max: 1_000_000_000 });
+    return { events, about: events };
+  }
+  const durationMs = scenario.afterMs! + scenario.forMs! + afterScenarioMs;
+  return { events: Infinity, durationMs, about: Math.ceil(ratePerMinute * durationMs / minuteMs) };
+}
+
+/** So long the windows take to be as before, and a minute for a start that is not at a full one. */
+const afterScenarioMs = 11 * minuteMs;
+
+function announce({ scenario }: { scenario: Scenario | null }): void {
+  if (scenario !== null) console.log(scenarioText(scenario));
+}
+
+async function toKafka(given: Given): Promise<number> {
   const clock = systemClock;
   const speed = speedOf(given, "1");
   const traffic = trafficFrom(given);
+  const { about, ...length } = lengthOf(given);
   const config = configFromEnvironment();
   refuseWithoutKafka(config);
   const ledger = newLedger();
   const recording = recordingOf(given);
-  const bar = startProgress("traffic", events, clock);
+  const bar = startProgress("traffic", about, clock);
   const stop = untilSignal();
   let produced: Produced | null = null;
+  let scenario: Scenario | null = null;
   try {
     produced = await withInputTopics(config, async (log) => {
       const startMs = clock.nowMs();
-      const { sendings } = cityTraffic({ ...traffic, events, ...(speed !== null && { startMs }) });
-      return await produceTraffic(log, inChunks(sendings), {
+      const made = cityTraffic({ ...traffic, ...length, ...(speed !== null && { startMs }) });
+      announce(made);
+      scenario = made.scenario;
+      return await produceTraffic(log, inChunks(made.sendings), {
         clock,
         speed,
         nowIs: speed === null ? null : startMs,
@@ -128,8 +162,7 @@ async function toKafka(given: Given, events: number): Promise<number> {
     await recording?.close();
     // Also when Kafka refused: what it had taken until then.
     if (produced !== null || ledger.sent > 0) {
-      console.log(sentText(ledger));
-      await writeLedger(given, ledger, produced === null ? {} : kafkaPart(produced));
+      await tellSent(given, ledger, scenario, produced === null ? {} : kafkaPart(produced));
     }
   }
   console.log(producedText(produced, speed !== null));
@@ -158,11 +191,19 @@ async function* recorded(
   }
 }
 
-async function writeLedger(
+async function tellSent(
   given: Given,
   ledger: TrafficLedger,
-  more: Record<string, unknown>,
+  scenario: Scenario | null,
+  more: Record<string, unknown> = {},
 ): Promise<void> {
+  console.log(sentText(ledger));
+  if (scenario !== null && (ledger.lastMs ?? 0) < scenario.untilMs) {
+    const lastAt = ledger.lastMs === null
+      ? "nothing was sent"
+      : `the last item is of ${isoTime(ledger.lastMs)}`;
+    console.error(`The scenario is not there to its end: ${lastAt}. Wanted more --events.`);
+  }
   const path = given.text("ledger");
   if (path === undefined) return;
   await Deno.writeTextFile(path, JSON.stringify({ ...ledgerJson(ledger), ...more }, null, 2) + "\n");

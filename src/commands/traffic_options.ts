@@ -2,6 +2,7 @@
 import { WaymarkError } from "../errors.ts";
 import type { CityTrafficOptions } from "../traffic/city_traffic.ts";
 import { type Given, type Option, share, wholeNumber } from "./command.ts";
+import { scenarioFrom, scenarioOptions } from "./scenario_options.ts";
 
 export const trafficOptions: Record<string, Option> = {
   rate: {
@@ -33,10 +34,14 @@ export const trafficOptions: Record<string, Option> = {
   },
   "without-zone": { type: "string", value: "SHARE", help: "timestamps without zone (default 0)" },
   "without-event-id": { type: "string", value: "SHARE", help: "ride events without event_id (default 0)" },
+  ...scenarioOptions,
 };
 
-export function trafficFrom(given: Given): CityTrafficOptions {
+/** `historyMs`: how long before now the traffic begins. */
+export function trafficFrom(given: Given, historyMs = 0): CityTrafficOptions & { ratePerMinute: number } {
+  const scenario = scenarioFrom(given, historyMs);
   return {
+    ...(scenario !== undefined && { scenario }),
     seed: wholeNumber(given, "seed", { fallback: 1, min: 0, max: 2 ** 32 - 1 }),
     ratePerMinute: ratePerMinute(given.text("rate") ?? "50000/min"),
     cities: wholeNumber(given, "cities", { fallback: 8, min: 1, max: 58 }),

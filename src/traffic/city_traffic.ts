@@ -10,8 +10,12 @@ import { minuteMs } from "../time.ts";
 import { cityLife } from "./city_life.ts";
 import { knownCities } from "./cities.ts";
 import { type Disturbances, disturbed } from "./disturb.ts";
+import { fastClock } from "./fast_clock.ts";
 import type { SentItem } from "./item.ts";
 import { countSending, newLedger, type Sending, type TrafficLedger } from "./ledger.ts";
+import { changesCity, type Scenario, scenarioOf, type ScenarioOptions } from "./scenario.ts";
+import { silentPartition } from "./silent_partition.ts";
+import { stagedLife } from "./staged_life.ts";
 
 export type CityTrafficOptions = Partial<Disturbances> & {
   seed: number;
@@ -31,6 +35,8 @@ export type CityTrafficOptions = Partial<Disturbances> & {
   withoutCity?: number;
   /** Share of ride events without event_id. */
   withoutEventId?: number;
+  /** Something that happens in one city. Without it every byte is the same as if there were no scenarios. */
+  scenario?: ScenarioOptions;
 };
 
 export type CityTraffic = {
@@ -43,6 +49,7 @@ export type CityTraffic = {
   cities: string[];
   drivers: number;
   positionIntervalMs: number;
+  scenario: Scenario | null;
 };
 
 const defaults = {
@@ -72,16 +79,28 @@ export function cityTraffic(options: CityTrafficOptions): CityTraffic {
   const all = { ...defaults, ...options };
   checkOptions(all);
   const cities = knownCities.slice(0, all.cities);
-  const life = cityLife({ ...all, cities, endMs: all.startMs + all.durationMs });
+  const names = cities.map((city) => city.name);
+  const scenario = all.scenario === undefined ? null : scenarioOf(all.scenario, { ...all, cities: names });
+  const lifeOptions = { ...all, cities, endMs: all.startMs + all.durationMs };
+  const life = scenario !== null && changesCity(scenario)
+    ? stagedLife(lifeOptions, scenario)
+    : cityLife(lifeOptions);
   const ledger = newLedger();
-  const sendings = disturbed(life.happenings, { seed: all.seed, disturbances: all, itemsMax: all.events });
+  const sendings = disturbed(life.happenings, {
+    seed: all.seed,
+    disturbances: all,
+    itemsMax: all.events,
+    clocks: scenario?.name === "fast-clock" ? fastClock(all.seed, scenario) : null,
+    silence: scenario?.name === "silent-partition" ? silentPartition(scenario) : null,
+  });
   return {
     items: counted(sendings, ledger),
     sendings,
     ledger,
-    cities: cities.map((city) => city.name),
+    cities: names,
     drivers: life.drivers,
     positionIntervalMs: life.positionIntervalMs,
+    scenario,
   };
 }
 

@@ -8,12 +8,14 @@
  * it takes place: what is due up to the present event's time can no longer be overtaken.
  */
 import { dayMs, minuteMs, secondMs } from "../time.ts";
+import type { PhoneClocks } from "./fast_clock.ts";
 import type { Happening } from "./happening.ts";
 import type { SentItem } from "./item.ts";
 import type { Fate, Sending } from "./ledger.ts";
 import { poisonItem, poisonNames } from "./poison.ts";
 import { type Random, randomFrom } from "./random.ts";
 import { type Schedule, schedule } from "./schedule.ts";
+import type { Silence } from "./silent_partition.ts";
 import { newStamp, type Stamp } from "./stamp.ts";
 
 /** Rates are shares of events; all default to 0. */
@@ -42,28 +44,52 @@ const delays = {
   too_late: { least: 13 * minuteMs, most: 20 * minuteMs },
 } as const;
 
-export function* disturbed(
-  happenings: Iterable<Happening>,
-  options: { seed: number; disturbances: Disturbances; itemsMax: number },
-): Generator<Sending> {
+export type OnTheWay = {
+  seed: number;
+  disturbances: Disturbances;
+  itemsMax: number;
+  /** Null: every phone is right but for `badClocks`. */
+  clocks: PhoneClocks | null;
+  /** Null: everything leaves. */
+  silence: Silence | null;
+};
+
+export function* disturbed(happenings: Iterable<Happening>, options: OnTheWay): Generator<Sending> {
+  const { seed, silence } = options;
   const waiting = schedule<Sending>();
-  const send = newSender(options, waiting);
+  const send = newSender(options, { seed, poisonIds: "poison" }, waiting);
+  // Chance of its own, so that what a scenario adds leaves the draws of everything else alone.
+  const sendStaged = newSender(options, { seed: `${seed}/staged`, poisonIds: "poison-staged" }, waiting);
   let left = options.itemsMax;
   for (const happening of happenings) {
     while (waiting.nextMs() <= happening.timeMs) {
-      if (left-- <= 0) return;
-      yield waiting.pop()!;
+      if (left <= 0) return;
+      const sending = waiting.pop()!;
+      if (silence !== null && silence(sending)) continue;
+      left--;
+      yield sending;
     }
-    send(happening);
+    if (happening.part === "staged") sendStaged(happening);
+    else send(happening);
   }
-  while (waiting.size() > 0) {
-    if (left-- <= 0) return;
-    yield waiting.pop()!;
+  while (waiting.size() > 0 && left > 0) {
+    const sending = waiting.pop()!;
+    if (silence !== null && silence(sending)) continue;
+    left--;
+    yield sending;
   }
 }
 
-function newSender(options: { seed: number; disturbances: Disturbances }, waiting: Schedule<Sending>) {
-  const { disturbances } = options;
+type Into = Pick<Schedule<Sending>, "push">;
+
+/** Where goes what is drawn for and not sent. */
+const nowhere: Into = { push: () => {} };
+
+function newSender(
+  { disturbances, clocks }: Pick<OnTheWay, "disturbances" | "clocks">,
+  options: { seed: number | string; poisonIds: string },
+  waiting: Into,
+) {
   // One stream of chance for each decision: a rate raised by one leaves the draws of the others alone.
   const network = randomFrom(options.seed, "network");
   const fateRandom = randomFrom(options.seed, "fate");
@@ -75,26 +101,38 @@ function newSender(options: { seed: number; disturbances: Disturbances }, waitin
   let poisoned = 0;
 
   return (happening: Happening) => {
-    const fate = drawFate(fateRandom);
+    const into = happening.part === "unseen" ? nowhere : waiting;
+    const drawn = drawFate(fateRandom);
+    const aheadMs = clocks === null || badClock(drawn) ? 0 : clocks(happening);
+    const fate = aheadMs > 0 ? "hour_ahead" : drawn;
     const networkDelayMs = networkMs.least + network.below(networkMs.most - networkMs.least);
-    const sentMs = happening.timeMs + networkDelayMs + heldBackMs(fate, delayRandom);
+    const sentMs = happening.timeMs + networkDelayMs + heldBackMs(drawn, delayRandom);
     const item: SentItem = {
       topic: happening.topic,
       key: happening.key,
       value: happening.head +
-        stampText(stamp, statedTimeMs(fate, happening.timeMs), zoneRandom, disturbances.withoutZone) +
+        stampText(
+          stamp,
+          statedTimeMs(drawn, happening.timeMs) + aheadMs,
+          zoneRandom,
+          disturbances.withoutZone,
+        ) +
         happening.tail,
       recordedAtMs: sentMs,
     };
-    waiting.push(sentMs, { kind: "event", fate, item });
-    if (fate === "again") sendAgain(waiting, item, delayRandom);
+    into.push(sentMs, { kind: "event", fate, item });
+    // Of an event with two fates the ledger would be wrong in one.
+    if (drawn === "again") sendAgain(fate === "again" ? into : nowhere, item, delayRandom);
     if (poisonRandom.chance(disturbances.poison)) {
       const poison = poisonNames[poisonRandom.below(poisonNames.length)]!;
-      const from = { id: `poison-${++poisoned}`, stamp: stamp.zoned(happening.timeMs), recordedAtMs: sentMs };
-      waiting.push(sentMs, { kind: "poison", poison, item: poisonItem(poison, from) });
+      const id = `${options.poisonIds}-${++poisoned}`;
+      const from = { id, stamp: stamp.zoned(happening.timeMs), recordedAtMs: sentMs };
+      into.push(sentMs, { kind: "poison", poison, item: poisonItem(poison, from) });
     }
   };
 }
+
+const badClock = (fate: Fate) => fate === "future" || fate === "far_future" || fate === "past";
 
 type FateDraw = (random: Random) => Fate;
 
@@ -150,7 +188,7 @@ function stampText(stamp: Stamp, timeMs: number, random: Random, withoutZone: nu
   return random.chance(withoutZone) ? stamp.bare(timeMs, random.below(1_000)) : stamp.zoned(timeMs);
 }
 
-function sendAgain(waiting: Schedule<Sending>, item: SentItem, random: Random): void {
+function sendAgain(waiting: Into, item: SentItem, random: Random): void {
   // Mostly once: each further copy is half as likely as the one before it.
   for (let copies = 1; copies <= 5; copies++) {
     const sentMs = item.recordedAtMs! + Math.floor(random.between(delays.again.least, delays.again.most));

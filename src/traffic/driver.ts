@@ -79,6 +79,7 @@ export function positionOf(driver: Driver, timeMs: number, random: Random): Happ
   return {
     topic: "driver-locations",
     key: driver.id,
+    city: driver.city.name,
     timeMs,
     head: `{"driver_id":"${driver.id}","timestamp":"`,
     tail: `","lat":${lat},"lng":${lng},"city":"${driver.city.name}","status":"${driver.status}","speed_kmh":${

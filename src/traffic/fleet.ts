@@ -6,7 +6,13 @@ import { breakLengthMs, cruise, type Driver, legBetween, placeOf } from "./drive
 import { distanceKm } from "./geography.ts";
 import type { Random } from "./random.ts";
 
-export type Fleet = { city: City; drivers: Driver[]; free: Driver[] };
+export type Fleet = {
+  city: City;
+  drivers: Driver[];
+  free: Driver[];
+  /** They get no further ride. */
+  leaving: Set<Driver>;
+};
 
 /** Free drivers looked at for one rider; the nearest of them gets the ride. */
 const candidatesMax = 8;
@@ -14,7 +20,7 @@ const candidatesMax = 8;
 const breakChance = 0.0002;
 
 export function newFleet(city: City, size: number, startMs: number, random: Random): Fleet {
-  const fleet: Fleet = { city, drivers: [], free: [] };
+  const fleet: Fleet = { city, drivers: [], free: [], leaving: new Set() };
   for (let i = 0; i < size; i++) {
     const at = placeIn(city, random);
     const driver: Driver = {
@@ -71,7 +77,26 @@ export function releaseDriver(fleet: Fleet, driver: Driver, timeMs: number, rand
   cruise(driver, timeMs, random);
   driver.status = "available";
   driver.rideId = null;
-  setFree(fleet, driver);
+  if (!fleet.leaving.has(driver)) setFree(fleet, driver);
+}
+
+/** A driver without a ride stops working until then; its next point says so. */
+export function sendAway(fleet: Fleet, driver: Driver, untilMs: number): void {
+  driver.status = "offline";
+  driver.offlineUntilMs = untilMs;
+  if (driver.freeAt >= 0) setBusy(fleet, driver);
+}
+
+/** The driver gets no ride after the one it is on. */
+export function holdBack(fleet: Fleet, driver: Driver): void {
+  fleet.leaving.add(driver);
+  if (driver.freeAt >= 0) setBusy(fleet, driver);
+}
+
+/** The driver may have rides again. */
+export function letBack(fleet: Fleet, driver: Driver): void {
+  fleet.leaving.delete(driver);
+  if (driver.status === "available" && driver.freeAt < 0) setFree(fleet, driver);
 }
 
 /** Brings the driver up to this time before a point is sent; false during a break, which is silent. */
@@ -80,11 +105,8 @@ export function wakeDriver(fleet: Fleet, driver: Driver, timeMs: number, random:
     if (timeMs < driver.offlineUntilMs) return false;
     releaseDriver(fleet, driver, timeMs, random);
   } else if (driver.status === "available") {
-    if (random.chance(breakChance)) {
-      driver.status = "offline";
-      driver.offlineUntilMs = timeMs + breakLengthMs(random);
-      setBusy(fleet, driver);
-    } else if (timeMs >= driver.leg.toMs) cruise(driver, timeMs, random);
+    if (random.chance(breakChance)) sendAway(fleet, driver, timeMs + breakLengthMs(random));
+    else if (timeMs >= driver.leg.toMs) cruise(driver, timeMs, random);
   }
   return true;
 }

@@ -8,7 +8,10 @@ import type { TrafficTopic } from "./item.ts";
 export type Happening = {
   topic: TrafficTopic;
   key: string;
+  city: string;
   timeMs: number;
   head: string;
   tail: string;
+  /** Beside a scenario only: `unseen` is drawn for and never sent, `staged` takes its place. */
+  part?: "unseen" | "staged";
 };

@@ -20,6 +20,7 @@ export type Fate =
   | "too_late"
   | "future"
   | "far_future"
+  | "hour_ahead"
   | "past";
 
 export type SentCounts = {
@@ -91,6 +92,7 @@ const countOfFate: Record<Fate, keyof SentCounts | null> = {
   too_late: "tooLate",
   future: "future",
   far_future: "future",
+  hour_ahead: "future",
   past: "past",
 };
 

@@ -243,6 +243,7 @@ export function rideHappening(
   return {
     topic: "ride-events",
     key: ride.id,
+    city: ride.fleet.city.name,
     timeMs: at.timeMs,
     head: `{"event_type":"${fields.type}","ride_id":"${ride.id}","timestamp":"`,
     tail: tail + "}",

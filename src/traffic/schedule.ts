@@ -10,6 +10,8 @@ export type Schedule<T> = {
   /** Takes the next entry out; undefined when there is none. */
   pop(): T | undefined;
   size(): number;
+  /** What is in it, in the order in which it would leave. */
+  entries(): { atMs: number; value: T }[];
 };
 
 type Entry<T> = { atMs: number; order: number; value: T };
@@ -32,6 +34,8 @@ export function schedule<T>(): Schedule<T> {
       return first.value;
     },
     size: () => heap.length,
+    entries: () =>
+      [...heap].sort((a, b) => before(a, b) ? -1 : 1).map(({ atMs, value }) => ({ atMs, value })),
   };
 }
 
