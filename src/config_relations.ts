@@ -2,7 +2,8 @@
 import type { Config, SettingName } from "./config.ts";
 import { WaymarkError } from "./errors.ts";
 import { sendableKey } from "./keys.ts";
-import { minuteMs } from "./time.ts";
+import { dayMs, minuteMs } from "./time.ts";
+import { forEveryTopic, topicsNamingRiders } from "./topic_defaults.ts";
 
 /** Throws config_invalid, keys_required. */
 export function refuseUnfit(config: Config): void {
@@ -78,6 +79,17 @@ function refuseRelations(config: Config): void {
       "config_invalid",
       `WAYMARK_ENDED_RIDE_MS is ${config.WAYMARK_ENDED_RIDE_MS}; allowed: at least WAYMARK_LATENESS_MS plus one minute ` +
         `(${config.WAYMARK_LATENESS_MS + minuteMs}), else a duplicate could outlive the memory of its ride`,
+    );
+  }
+  const retention = forEveryTopic("retentionMs", config.WAYMARK_RETENTION);
+  for (const topic of topicsNamingRiders) {
+    if (retention.erasures >= retention[topic]) continue;
+    throw new WaymarkError(
+      "config_invalid",
+      `WAYMARK_RETENTION keeps ${topic} for ${retention[topic] / dayMs} days and erasures for ` +
+        `${
+          retention.erasures / dayMs
+        }; allowed: erasures at least as long, else erased riders would come back`,
     );
   }
   if (config.WAYMARK_HOLD_MS < config.WAYMARK_LATENESS_MS) {

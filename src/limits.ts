@@ -84,6 +84,9 @@ export const limits = {
   /** Windows of history per city a node keeps in memory. */
   boardWindowsMax: 180,
 
+  /** Riders that may be erased within the retention of topic `erasures`. */
+  erasuresMax: 100_000,
+
   /** Rows of one insert into ClickHouse. */
   insertRowsMax: 20_000,
   /** Age at which a smaller batch is inserted. */

@@ -9,6 +9,8 @@ export const topicDefaults = {
   "city-cells": { partitions: 6, retentionMs: dayMs },
   "ride-facts": { partitions: 12, retentionMs: 7 * dayMs },
   "alerts": { partitions: 6, retentionMs: 30 * dayMs },
+  // What hides riders must outlive, with room for whole segments of Kafka, the bytes that name them.
+  "erasures": { partitions: 1, retentionMs: 30 * dayMs },
   "late-events": { partitions: 6, retentionMs: 7 * dayMs },
   "dead-letters": { partitions: 6, retentionMs: 7 * dayMs },
 } as const;
@@ -16,6 +18,9 @@ export const topicDefaults = {
 export type TopicName = keyof typeof topicDefaults;
 
 export const topicNames = Object.keys(topicDefaults) as TopicName[];
+
+/** Those with records that say who a rider was. */
+export const topicsNamingRiders = ["ride-events", "ride-facts", "late-events", "dead-letters"] as const;
 
 /** What some topics have instead of their default: as a setting gives it. */
 export type ByTopic = readonly (readonly [topic: TopicName, value: number])[];

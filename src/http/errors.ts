@@ -42,6 +42,8 @@ export const httpErrorCodes = {
     help: "the body is a JSON array that does not end, or goes on after its end",
   },
   no_valid_items: { status: 400, help: "every item was rejected; the answer lists why" },
+  erasure_invalid: { status: 400, help: "the body of a request for erasure names no rider" },
+  erasure_not_found: { status: 404, help: "no such erasure is known" },
   ride_not_found: { status: 404, help: "the owner of the ride's partition does not know the ride" },
   driver_not_found: { status: 404, help: "the owner of the driver's partition does not know the driver" },
   window_not_found: { status: 404, help: "the window is not in memory, or nothing happened in it" },

@@ -17,6 +17,7 @@ import type {
   RideView,
   SinkView,
 } from "../../schemas/http.ts";
+import type { Erasing } from "./erasure_doors.ts";
 import type { Fleet, StageName } from "./fleet_handle.ts";
 
 export type {
@@ -140,6 +141,7 @@ export type Handles = {
   /** What this process finds among its own; the doors put those of all nodes together. */
   findRides(wanted: RidesWanted): Promise<Found<RideRow>>;
   findDrivers(wanted: DriversWanted): Promise<Found<DriverRow>>;
+  erasing: Erasing;
   own: Own;
   /** Every partition: own ones as they are, those of the other nodes as last heard of. */
   partitions(): PartitionView[];

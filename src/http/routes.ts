@@ -11,6 +11,7 @@ import type { Assets } from "./assets.ts";
 import type { Scope } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
 import type { DoorBounds } from "./bounds.ts";
+import { erase, erasure, erasures } from "./erasure_doors.ts";
 import { refusalResponse } from "./errors.ts";
 import { explain } from "./explain_door.ts";
 import type { Handles } from "./handles.ts";
@@ -96,6 +97,7 @@ export function routes(needs: RouteNeeds): Route[] {
   const table: Route[] = [
     post("/v1/events", "Takes ride events in.", (request) => ingest(request, eventsDoor, needs)),
     post("/v1/locations", "Takes driver positions in.", (request) => ingest(request, locationsDoor, needs)),
+    ...erasureRoutes(needs),
     read(
       "/v1/rides",
       "Rides in memory by city, state or driver, page by page.",
@@ -160,4 +162,28 @@ export function routes(needs: RouteNeeds): Route[] {
     open("/startupz", "Whether everything was restored, and why not.", () => startupz(handles)),
   ];
   return [...table, ...pageRoutes(needs, table)];
+}
+
+function erasureRoutes({ handles, readBody }: RouteNeeds): Route[] {
+  const path = "/v1/erasures";
+  const admin = { scope: "admin", metric: path, path, query: [] } as const;
+  return [
+    {
+      ...{ ...admin, method: "POST", description: "Erases what says who a rider was." },
+      answer: (request, context) =>
+        erase(request, { erasing: handles.erasing, readBody, by: context.get("caller").key }),
+    },
+    {
+      ...admin,
+      method: "GET",
+      description: "The newest erasures, and how far each is.",
+      answer: () => erasures(handles.erasing),
+    },
+    {
+      ...{ ...admin, method: "GET", description: "How far one erasure is." },
+      path: `${path}/:id`,
+      metric: `${path}/:id`,
+      answer: (_, context) => erasure(handles.erasing, context.req.param("id") ?? ""),
+    },
+  ];
 }

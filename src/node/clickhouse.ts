@@ -7,6 +7,7 @@
  */
 import { type Door, openDoor } from "../clickhouse_door/door.ts";
 import type { Config } from "../config.ts";
+import type { Erased } from "../erased.ts";
 import { messageOf, WaymarkError } from "../errors.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
 import { type Analytics, openEmbedded, openServer } from "../sinks/analytics.ts";
@@ -24,6 +25,8 @@ import { deadLetterRefused } from "./refused_row.ts";
 export type ClickHouse = {
   analytics: Analytics;
   sink: Sink;
+  /** What erasures call it: `clickhouse`, or with the id of the node whose own it is. */
+  name: string;
   /** Where readers reach the embedded ClickHouse; null without WAYMARK_CLICKHOUSE_PORT. */
   doorUrl: string | null;
   /** The door first, then the sink, then ClickHouse. */
@@ -37,6 +40,7 @@ export type ClickHouseOptions = {
   clock: Clock;
   /** The records' times are those of a recording: keep the rows whatever their age. */
   replayed: boolean;
+  erased?: Erased;
   /** A row that ClickHouse refuses; its record is a dead letter by then. */
   poisoned(row: PoisonRow): void;
   /** Records that the log had forgotten before ClickHouse got them. */
@@ -70,6 +74,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Click
       options.poisoned(row);
     },
     ...(options.gapFound && { gapFound: options.gapFound }),
+    ...(options.erased && { erased: options.erased }),
     failed: options.failed,
   };
   const start = async () => {
@@ -81,7 +86,8 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Click
     stops.push(() => sink.stop());
     const door = await startClickHouseDoor({ config, dataDir, clock });
     if (door !== null) stops.push(() => door.stop());
-    return { analytics, sink, doorUrl: door?.url ?? null, stop };
+    const name = sinkOptions.ownId === undefined ? "clickhouse" : `clickhouse/${sinkOptions.ownId}`;
+    return { analytics, sink, name, doorUrl: door?.url ?? null, stop };
   } catch (error) {
     await stop();
     throw error;

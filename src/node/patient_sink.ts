@@ -90,6 +90,7 @@ async function waitingPartitions(
         partition,
         table: table.table,
         committed: offset,
+        taken: offset,
         lag: Math.max(0, end - offset),
         rowsInserted: 0,
         recordsSkipped: 0,

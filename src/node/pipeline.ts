@@ -5,6 +5,7 @@
  * whether the input ends.
  */
 import type { Config } from "../config.ts";
+import type { Erased } from "../erased.ts";
 import { WaymarkError } from "../errors.ts";
 import type { Fold, Stage } from "../fold.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
@@ -38,6 +39,8 @@ export type PipelineOptions = {
   /** A replayed input ends; a service's does not, and its quiet sources are declared idle. */
   input: { kind: "live" } | { kind: "replay"; complete(): boolean };
   onStopped(tp: TopicPartition, error: unknown): void;
+  /** Riders to be forgotten; may grow. */
+  erased?: Erased;
 };
 
 export type Pipeline = {
@@ -67,7 +70,8 @@ export const specsOf = (config: Config): ContractTopic[] =>
 
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { config, log, store, clock } = options;
-  const context = stageContext(config);
+  const { erased } = options;
+  const context = { ...stageContext(config), ...(erased !== undefined && { erased }) };
   const naming = namingOf(config);
   await log.ensureTopics(specsOf(config));
   await refuseOtherFoldVersion(log, topicName("city-partials", naming), context);

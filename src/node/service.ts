@@ -9,6 +9,7 @@
 import { hostname } from "node:os";
 import process from "node:process";
 import type { Config } from "../config.ts";
+import type { Erased } from "../erased.ts";
 import { messageOf, WaymarkError } from "../errors.ts";
 import type { Fleet } from "../http/fleet_handle.ts";
 import { wholePartitions } from "../http/fleet_view.ts";
@@ -23,12 +24,14 @@ import { windowsHistory } from "../sinks/windows_history.ts";
 import type { Signals } from "../telemetry/signals.ts";
 import type { Clock } from "../time.ts";
 import type { ClickHouse } from "./clickhouse.ts";
+import { startEraseWork } from "./erase_work.ts";
+import { erasingOf, startConfiguredErasures } from "./erasing.ts";
 import { lateEvents } from "./explain.ts";
 import { findDrivers, findRides } from "./find_actors.ts";
 import { createFleet } from "./fleet.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { restartFloors } from "./floors.ts";
-import { type Pipeline, startPipeline } from "./pipeline.ts";
+import { type Pipeline, specsOf, startPipeline } from "./pipeline.ts";
 import { groupName } from "../runtime/host.ts";
 import { recordsOf } from "./raw_records.ts";
 import { refuseReplayDir } from "./replay.ts";
@@ -92,8 +95,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     onTrouble: (message) => signals.say(message),
   });
   try {
+    const node = options.node ?? `${hostname()}:${process.pid}`;
+    await parts.log.ensureTopics(specsOf(config));
+    // Before anything is folded: what is read from the log must not bring back who was erased.
+    const erasures = await startConfiguredErasures({ config, log: parts.log, clock, node });
     const pipeline = await startPipeline({
       config,
+      erased: erasures.erased,
       log: parts.log,
       store: parts.store,
       clock,
@@ -102,9 +110,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     });
     const board = await startBoard({ log: parts.log, naming: pipeline.naming, clock });
     const clickHouse = config.WAYMARK_CLICKHOUSE === "on"
-      ? await openClickHouse(config, parts, clock, signals, onStopped)
+      ? await openClickHouse({ config, parts, clock, signals, erased: erasures.erased }, onStopped)
       : null;
-    const node = options.node ?? `${hostname()}:${process.pid}`;
+    const eraseWork = startEraseWork({ config, erasures, pipeline, clickHouse, clock, signals });
     // The embedded log has one process only, whatever it is told.
     const isShared = options.parts !== undefined || config.KAFKA_BROKERS.length > 0;
     const fleet = isShared && address !== undefined
@@ -124,7 +132,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       }),
     ]);
     return {
-      handles: handlesOf({ config, clock, parts, pipeline, board, clickHouse, state, node, fleet }),
+      handles: handlesOf({
+        ...{ config, clock, parts, pipeline, board, clickHouse, state, node, fleet },
+        erasing: erasingOf(erasures, eraseWork.stores, signals),
+      }),
       pipeline,
       log: parts.log,
       clickHouseUrl: clickHouse?.doorUrl ?? null,
@@ -134,6 +145,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         state.draining = true;
         keeping.abort();
         await kept;
+        await eraseWork.stop();
+        await erasures.stop();
         await pipeline.drain();
         await clickHouse?.stop();
         await board.stop();
@@ -148,10 +161,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 /** The native part is loaded only where it is wanted. */
 async function openClickHouse(
-  config: Config,
-  parts: Parts,
-  clock: Clock,
-  signals: Signals,
+  { config, parts, clock, signals, erased }:
+    & Pick<Running, "config" | "parts" | "clock">
+    & { signals: Signals; erased: Erased },
   failed: (tp: TopicPartition, error: unknown) => void,
 ): Promise<ClickHouse> {
   const { startClickHouse } = await import("./clickhouse.ts");
@@ -161,6 +173,7 @@ async function openClickHouse(
     dataDir: config.WAYMARK_DATA_DIR,
     clock,
     replayed: false,
+    erased,
     poisoned: (row) => signals.rowRefused(row),
     gapFound: ({ topic, partition }, { from, to }) =>
       signals.say(
@@ -217,6 +230,7 @@ type Running = {
   state: { draining: boolean };
   node: string;
   fleet: Fleet | null;
+  erasing: Handles["erasing"];
 };
 
 function handlesOf(running: Running): Handles {
@@ -242,6 +256,7 @@ function handlesOf(running: Running): Handles {
     },
     findRides: (wanted) => findRides({ pipeline, clock, speaker }, wanted),
     findDrivers: (wanted) => findDrivers({ pipeline, clock, speaker }, wanted),
+    erasing: running.erasing,
     own,
     partitions() {
       if (fleet === null) return own.partitions();

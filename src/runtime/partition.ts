@@ -161,6 +161,39 @@ export class PartitionActor<F extends Fold = Fold> {
     return stored;
   }
 
+  /**
+   * Changes what is no part of any output's numbers, and leaves no snapshot of before: one of the state as it is now
+   * takes the place of all. Null while a cold start is warming up, whose state is not to be kept yet.
+   */
+  async rewrite(change: (fold: F) => Iterable<unknown>): Promise<boolean> {
+    let rewritten = false;
+    const stored = this.#storing.then(async () => {
+      let frozen: Frozen | null = null;
+      await this.#inTurn(async () => {
+        if (this.#publishFrom !== null) return;
+        let sliceFrom = this.#options.clock.monotonicMs();
+        for (const _ of change(this.fold)) {
+          if (this.#options.clock.monotonicMs() - sliceFrom <= sliceMs) continue;
+          await breathe();
+          sliceFrom = this.#options.clock.monotonicMs();
+        }
+        frozen = await this.#freeze(true);
+      });
+      if (frozen === null) return;
+      // Segments of before are kept through two rounds; rounds of the same snapshot let them go.
+      for (let round = 0; round < 3; round++) await this.#store(frozen);
+      const { store, key } = this.#options;
+      for (const { offset } of await store.manifests(key)) {
+        if (offset < this.snapshotOffset) await store.discard(key, offset);
+      }
+      this.restartOffsets.splice(0, this.restartOffsets.length, this.snapshotOffset);
+      rewritten = true;
+    });
+    this.#storing = stored.catch(() => {});
+    await stored;
+    return rewritten;
+  }
+
   /** An empty fetch at the log end, sent at `sentAtMs` by the log's clock, after `quietForMs` without records. */
   idle(sentAtMs: number, repeatMs: number): Promise<void> {
     return this.#inTurn(async () => {
@@ -241,8 +274,8 @@ export class PartitionActor<F extends Fold = Fold> {
   }
 
   /** In turn: everything published, then the state as bytes. Null when nothing was folded since the last time. */
-  async #freeze(): Promise<Frozen | null> {
-    if (this.nextOffset === this.snapshotOffset || this.#publishFrom !== null) return null;
+  async #freeze(evenSo = false): Promise<Frozen | null> {
+    if (this.#publishFrom !== null || (!evenSo && this.nextOffset === this.snapshotOffset)) return null;
     await this.#flush();
     const { tp, identity, partitions, clock } = this.#options;
     const segments: Frozen["segments"] = [];

@@ -13,6 +13,7 @@
  * Neither an outage nor its length stops a partition: one that cannot begin tries again, and one whose next record the
  * log has forgotten by then begins again at the log's start, which is said and counted as a gap.
  */
+import type { Erased } from "../erased.ts";
 import { fingerprint } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
@@ -45,6 +46,8 @@ export type SinkOptions = {
   logEpoch: number;
   /** Whether a replay states the records' times: ClickHouse then keeps the rows for ever. Default false. */
   replayed?: boolean;
+  /** Whose rows are to show a pseudonym instead; may grow. */
+  erased?: Erased;
   /** Which topics go to which tables. Default: all of rows.ts. */
   tables?: readonly SinkTable[];
   /** Default limits.insertRowsMax. */
@@ -64,6 +67,8 @@ export type SinkPartitionStatus = {
   partition: number;
   table: string;
   committed: number;
+  /** Every record before this offset is a row already, stored or not. */
+  taken: number;
   /** Records behind the log end as of the last look at it. */
   lag: number;
   rowsInserted: number;
@@ -171,7 +176,9 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
       if (progress === undefined || last === undefined) return;
       progress.end = end;
       const { table, feed } = laneOf(tp);
-      const source = { ...tp, logEpoch: options.logEpoch, replayed: options.replayed ?? false };
+      const { logEpoch, replayed = false, erased } = options;
+      const source = { ...tp, logEpoch, replayed, ...(erased !== undefined && { erased }) };
+      progress.taken = last.offset + 1;
       const arrivedMs = clock.monotonicMs();
       const { lines, offsets, skipped } = await rowsOf(table, records, source, turn);
       if (!progress.owned) return;
@@ -331,6 +338,7 @@ const newProgress = (
 ): PartitionProgress => ({
   tp,
   owned: true,
+  taken: offset,
   next: offset,
   committed: offset,
   end,
@@ -374,6 +382,7 @@ const partitionStatus = (
   ...progress.tp,
   table: table.table,
   committed: progress.committed,
+  taken: progress.taken,
   lag: Math.max(0, progress.end - progress.committed),
   rowsInserted: progress.rowsInserted,
   recordsSkipped: progress.recordsSkipped,

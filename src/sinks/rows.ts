@@ -3,7 +3,8 @@
  *
  * A row is a function of the record, its source and the installation (log epoch, replayed or not) and of
  * nothing else: the same record gives the same row, whenever and by whomever it is inserted. That is what
- * lets rows replace themselves. What cannot become a row is said why; the original is in
+ * lets rows replace themselves. Of erased riders (src/erased.ts) a row has a pseudonym and no place, so that a
+ * row that comes again after an erasure does not bring them back. What cannot become a row is said why; the original is in
  * `dead-letters`, or is one.
  *
  * Cells: times in milliseconds (ClickHouse's own count for DateTime64(3)), money in units from whole cents,
@@ -15,6 +16,7 @@ import { cityWindow } from "../../schemas/city_window.ts";
 import { rideFact } from "../../schemas/ride_fact.ts";
 import { decodeDriverLocation } from "../codec/driver_location.ts";
 import { decodeRideEvent } from "../codec/ride_event.ts";
+import type { Erased } from "../erased.ts";
 import { fromUtf8 } from "../ids.ts";
 import type { LogRecord } from "../log/port.ts";
 import type { TopicName } from "../log/topics.ts";
@@ -26,6 +28,7 @@ export type RowSource = {
   partition: number;
   /** Whether a replay states the records' times: then ClickHouse keeps the rows for ever. */
   replayed: boolean;
+  erased?: Erased;
 };
 
 export type Cell = string | number | null | string[] | Record<string, number>;
@@ -48,6 +51,7 @@ function sinkTable<T>(
   table: string,
   read: (record: LogRecord) => Read<T>,
   cells: Record<string, CellOf<T>>,
+  forget: (event: T, erased: Erased, record: LogRecord) => T = (event) => event,
 ): SinkTable {
   const makers = Object.values(cells);
   return {
@@ -57,7 +61,10 @@ function sinkTable<T>(
     row(record, source) {
       const decoded = read(record);
       if (!decoded.ok) return decoded;
-      return { ok: true, line: lineOf(makers.map((cell) => cell(decoded.event, record, source))) };
+      const event = source.erased === undefined
+        ? decoded.event
+        : forget(decoded.event, source.erased, record);
+      return { ok: true, line: lineOf(makers.map((cell) => cell(event, record, source))) };
     },
   };
 }
@@ -100,6 +107,9 @@ const rideEvents = sinkTable("ride-events", "ride_events", (record) => decodeRid
   fare: (event) => units(event.fareCents),
   cancelled_by: (event) => event.cancelledBy ?? "",
   reason: (event) => event.reason ?? "",
+}, (event, erased) => {
+  const userId = erased.pseudonymOf(event.userId);
+  return userId === null ? event : { ...event, userId, pickup: null, dropoff: null, reason: null };
 });
 
 const driverLocations = sinkTable(
@@ -197,6 +207,10 @@ const rideFacts = sinkTable(
     fare: (fact) => fact.fare,
     anomalies: (fact) => fact.anomalies,
   },
+  (fact, erased) => {
+    const pseudonym = erased.pseudonymOf(fact.user_id);
+    return pseudonym === null ? fact : { ...fact, user_id: pseudonym, reason: null };
+  },
 );
 
 const alerts = sinkTable("alerts", "alerts", readJson(alertTransition), {
@@ -231,7 +245,8 @@ const lateHeaders = sourceHeaders.extend({
   event_time: z.iso.datetime(),
   late_ms: z.coerce.number().int().min(0),
 });
-type SourceHeaders = z.infer<typeof sourceHeaders>;
+/** `forgotten`: the record names an erased rider, and its bytes are left out. */
+type SourceHeaders = z.infer<typeof sourceHeaders> & { forgotten?: true };
 
 /** A publisher of before there were generations in headers states neither: then the epoch is that of this installation. */
 const statedSource: Record<string, CellOf<SourceHeaders>> = {
@@ -245,22 +260,42 @@ const statedSource: Record<string, CellOf<SourceHeaders>> = {
   reason: (headers) => headers.reason,
   message: (headers) => headers.message,
 };
-const originalBytes: Record<string, CellOf<unknown>> = {
+const originalBytes: Record<string, CellOf<SourceHeaders>> = {
   key_base64: (_, record) => record.key === null ? "" : base64(record.key),
-  value_base64: (_, record) => base64(record.value),
+  value_base64: (headers, record) => headers.forgotten === true ? "" : base64(record.value),
 };
+
+/** The bytes may be anything, so the rider is looked for where an event would have it. */
+const userIdIn = /"user_id"\s*:\s*("(?:[^"\\]|\\.)*")/g;
+
+function forgetBytes<H extends SourceHeaders>(headers: H, erased: Erased, { value }: LogRecord): H {
+  if (erased.riders.length === 0) return headers;
+  for (const [, text] of fromUtf8(value).matchAll(userIdIn)) {
+    const id = textIn(text!);
+    if (id !== null && erased.pseudonymOf(id) !== null) return { ...headers, message: "", forgotten: true };
+  }
+  return headers;
+}
+
+function textIn(json: string): string | null {
+  try {
+    return String(JSON.parse(json));
+  } catch {
+    return null;
+  }
+}
 
 const deadLetters = sinkTable("dead-letters", "dead_letters", readHeaders(sourceHeaders), {
   ...statedSource,
   ...originalBytes,
-});
+}, forgetBytes);
 
 const lateEvents = sinkTable("late-events", "late_events", readHeaders(lateHeaders), {
   ...statedSource,
   event_time: (headers) => time(headers.event_time),
   late_ms: (headers) => headers.late_ms,
   ...originalBytes,
-});
+}, forgetBytes);
 
 /** Every topic that goes to ClickHouse, with its table. */
 export const sinkTables: readonly SinkTable[] = [

@@ -23,6 +23,8 @@ import { metrics } from "../telemetry/metrics.ts";
 export type PartitionProgress = {
   readonly tp: TopicPartition;
   owned: boolean;
+  /** Records before it have been made into rows, or are being. */
+  taken: number;
   /** Next offset to be handed to us. */
   next: number;
   committed: number;

@@ -43,6 +43,8 @@ export type SqliteSnapshotsOptions = {
 /** Throws data_dir_in_use when another process has the file open, log_format_unknown when it cannot be read. */
 export function openSqliteSnapshots({ path, fsync }: SqliteSnapshotsOptions): SnapshotStore {
   const file = openSqliteFile({ ...snapshotFormat, path, durable: false });
+  // What an erasure takes out of the store must not stand on in freed pages.
+  file.db.exec("PRAGMA secure_delete = ON");
   const tables = snapshotTables(file);
   let closed = false;
 

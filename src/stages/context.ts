@@ -1,5 +1,6 @@
 /** What every stage is built with: settings, numbers of this installation, and how keys find partitions. */
 import type { SurgeTerms } from "../../actors/surge.ts";
+import type { Erased } from "../erased.ts";
 import type { TopicName } from "../log/topics.ts";
 import { paneMs, type WindowSettings } from "../windows/settings.ts";
 import type { Cut } from "./cut.ts";
@@ -22,6 +23,8 @@ export type StageContext = {
   surge: SurgeTerms;
   /** First part of every alert's dedup_key: tells installations that page the same people apart. */
   environment: string;
+  /** Riders to be forgotten: who they were is no part of any number, so what is known of it may grow while folding. */
+  erased?: Erased;
   /** The partition of a key on a topic, as the producers choose it. */
   partitionOf(topic: TopicName, key: Uint8Array): number;
 };

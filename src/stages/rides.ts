@@ -149,6 +149,7 @@ export class RidesFold implements Fold {
       this.#intake.handlerThrew(record, thrown, out);
       return false;
     }
+    this.#forget(step.changes);
     const before = step.effects.some((e) => e.kind === "outcome" && e.taken_back) ? { ...ride } : ride;
     const changed = { ...ride, ...step.changes };
     step.effects.forEach((effect, n) =>
@@ -169,6 +170,20 @@ export class RidesFold implements Fold {
     this.#intake.counted();
     this.#writer.told(record.timestampMs);
     return true;
+  }
+
+  /** Of an erased rider nothing is kept but a pseudonym. The counts have the rider's hash from the event itself. */
+  #forget(rider: Partial<Ride>): boolean {
+    const pseudonym = this.#context.erased?.pseudonymOf(rider.userId ?? null) ?? null;
+    if (pseudonym === null || (rider.userId === pseudonym && (rider.reason ?? null) === null)) return false;
+    rider.userId = pseudonym;
+    rider.reason = null;
+    return true;
+  }
+
+  /** Forgets the erased riders that are in memory, a ride a step; yields whether there was something to forget. */
+  *forgetErased(): Generator<boolean> {
+    for (const { ride } of this.actors()) yield this.#forget(ride);
   }
 
   #perform(effect: RideEffect, ride: Ride, n: number, record: LogRecord, out: Outbox): void {
@@ -313,6 +328,7 @@ export class RidesFold implements Fold {
         break;
       case "ride": {
         const memory = data[0] as RideMemory;
+        this.#forget(memory.ride);
         this.#rides.add(memory.ride.id, memory);
         break;
       }

@@ -85,6 +85,7 @@ export const metrics = {
     "waymark_http_connections_evicted_total",
     "Connections without a request closed to make room for another one.",
   ),
+  erasures: counter("waymark_erasures_asked_total", "Requests to erase a rider's data."),
   streams: gauge("waymark_http_streams", "Live pages connected."),
   partitionRead: gauge("waymark_partition_read_records", "Ledger: records read.", ["topic", "partition"]),
   partitionCounted: gauge("waymark_partition_counted_records", "Ledger: events counted.", [

@@ -13,6 +13,8 @@ export type Signals = {
   defect(thrown: unknown, requestId: string): void;
   /** Somebody has seen people as they are: who, where and of whom as a hash, never the data. */
   unmaskedRead(read: { key: string; route: string; asked: string; rows: number; request: string }): void;
+  /** A rider's data is to be erased: by whose key, never whose. */
+  erasureAsked(erasure: { erasure: string; key: string }): void;
   rowRefused(row: { table: string; topic: string; partition: number; offset: number; message: string }): void;
 };
 
@@ -49,6 +51,10 @@ export function createSignals(
     unmaskedRead(read) {
       metrics.unmaskedReads.inc({ key: read.key, route: read.route });
       tell("info", "an unmasked read", read);
+    },
+    erasureAsked(erasure) {
+      metrics.erasures.inc();
+      tell("info", "an erasure was asked for", erasure);
     },
     rowRefused({ table, topic, partition, offset, message }) {
       metrics.sinkRowsRefused.inc({ table });

@@ -29,6 +29,9 @@ const basic = (key: string) => ({ authorization: `Basic ${btoa(`anyone:${key}`)}
 const rules: Record<string, Scope> = {
   "POST /v1/events": "ingest",
   "POST /v1/locations": "ingest",
+  "POST /v1/erasures": "admin",
+  "GET /v1/erasures": "admin",
+  "GET /v1/erasures/:id": "admin",
   "GET /v1/rides": "read",
   "GET /v1/drivers": "read",
   "GET /v1/cities/:city/windows/:start/explain": "read",

@@ -40,6 +40,8 @@ const earned: Record<string, (doors: Doors) => Promise<Response>> = {
   no_valid_items: (d) => d.post("/v1/events", "{}"),
   ride_not_found: (d) => d.get("/v1/rides/nobody"),
   driver_not_found: (d) => d.get("/v1/drivers/nobody"),
+  erasure_invalid: (d) => d.post("/v1/erasures", '{"user":"u"}'),
+  erasure_not_found: (d) => d.get("/v1/erasures/erased-0"),
   window_not_found: (d) => d.get("/v1/cities/atlantis/windows/2026-01-15T12:00:00Z/explain"),
   city_not_found: (d) => d.get("/v1/cities/atlantis"),
   record_not_found: (d) => d.get("/v1/records/ride-events/0/1"),

@@ -7,6 +7,7 @@
  */
 import type { AlertTransition } from "../../../schemas/alert.ts";
 import type { CityWindow } from "../../../schemas/city_window.ts";
+import type { ErasureView } from "../../../schemas/erasure.ts";
 import type { WindowExplanation } from "../../../schemas/explanation.ts";
 import { decodeDriverLocation } from "../../../src/codec/driver_location.ts";
 import { decodeRideEvent } from "../../../src/codec/ride_event.ts";
@@ -74,6 +75,12 @@ export async function createTwin(clock: Clock): Promise<Twin> {
   const board = await startBoard({ log, naming, clock });
   const appended: Twin["appended"] = [];
   const counts = new Map<string, number>();
+  const erasures: ErasureView[] = [];
+  const erasureView = (erasure_id: string, requested_by: string): ErasureView => {
+    const at = isoTime(clock.nowMs());
+    const asked = { erasure_id, requested_by, requested_at: at, log_keeps_until: at };
+    return { ...asked, complete: false, pending: ["clickhouse"], applied: [] };
+  };
   const owner = (topic: string): Provenance => ({
     node: "node-1",
     topic,
@@ -166,6 +173,15 @@ export async function createTwin(clock: Clock): Promise<Twin> {
       const about = { stage: "locations" as const, topic: "driver-locations", partitions: 1 };
       const searched = state.notReady ? [] : [0];
       return { ...about, searched, rows: rows.slice(0, limit), more: rows.length > limit };
+    },
+    erasing: {
+      async erase(_userId, by) {
+        const view = erasureView(`erased-${erasures.length}`, by);
+        erasures.push(view);
+        return view;
+      },
+      erasures: (most) => ({ erasures: erasures.toReversed().slice(0, most), total: erasures.length }),
+      erasure: (id) => erasures.find(({ erasure_id }) => erasure_id === id) ?? null,
     },
     own: { partitions: () => state.partitions, ledger, watermarks: () => state.watermarks },
     partitions: () => state.partitions,

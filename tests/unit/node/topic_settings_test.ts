@@ -28,6 +28,7 @@ describe("specsOf", () => {
       ["analytics-aggregated", 6, 7, undefined],
       ["ride-facts", 12, 7, undefined],
       ["alerts", 6, 30, undefined],
+      ["erasures", 1, 30, undefined],
       ["late-events", 6, 7, undefined],
       ["dead-letters", 6, 7, undefined],
     ]);
@@ -38,7 +39,7 @@ describe("specsOf", () => {
       "TOPIC_PREFIX=eu. GENERATION=3 PARTITIONS=city-partials=2,alerts=1 RETENTION=alerts=36h REPLICATION=2",
     );
     const specs = specsOf(config);
-    assert.deepEqual(specs.map((s) => s.partitions), [12, 24, 2, 6, 12, 1, 6, 6]);
+    assert.deepEqual(specs.map((s) => s.partitions), [12, 24, 2, 6, 12, 1, 1, 6, 6]);
     assert.equal(specs[5]!.retentionMs, 36 * hourMs);
     assert.equal(specs[0]!.retentionMs, 168 * hourMs);
     assert.equal(specs[2]!.topic, "eu.city-partials-g3");

@@ -106,9 +106,9 @@ const values: { [name in SettingName]: { wrong: string[]; right: [text: string, 
     ],
     right: [
       ["alerts=60d", [["alerts", 5_184_000_000]]],
-      ["driver-locations=36h,ride-facts=3650d", [
+      ["driver-locations=36h,erasures=3650d", [
         ["driver-locations", 129_600_000],
-        ["ride-facts", 315_360_000_000],
+        ["erasures", 315_360_000_000],
       ]],
     ],
   },
@@ -238,6 +238,14 @@ describe("readConfig", () => {
       assert.equal(refusal(given).code, code);
     });
   }
+
+  it("refuses to keep events longer than what hides erased riders in them", () => {
+    for (const topic of ["ride-events", "ride-facts", "late-events", "dead-letters"]) {
+      assert.throws(() => readConfig({ WAYMARK_RETENTION: `${topic}=31d` }), /erasures/, topic);
+      readConfig({ WAYMARK_RETENTION: `${topic}=31d,erasures=31d` });
+    }
+    assert.throws(() => readConfig({ WAYMARK_RETENTION: "erasures=6d" }), /erasures/);
+  });
 
   for (const name of ["WAYMARK_ENDED_RIDE_MS", "WAYMARK_DRIVER_MS"]) {
     it(`refuses ${name} below the lateness plus a minute`, () => {
