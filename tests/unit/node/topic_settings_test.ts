@@ -26,6 +26,7 @@ describe("specsOf", () => {
       ["driver-locations", 24, 1, undefined],
       ["city-partials-g1", 6, 7, undefined],
       ["analytics-aggregated", 6, 7, undefined],
+      ["city-cells", 6, 1, undefined],
       ["ride-facts", 12, 7, undefined],
       ["alerts", 6, 30, undefined],
       ["erasures", 1, 30, undefined],
@@ -39,8 +40,8 @@ describe("specsOf", () => {
       "TOPIC_PREFIX=eu. GENERATION=3 PARTITIONS=city-partials=2,alerts=1 RETENTION=alerts=36h REPLICATION=2",
     );
     const specs = specsOf(config);
-    assert.deepEqual(specs.map((s) => s.partitions), [12, 24, 2, 6, 12, 1, 1, 6, 6]);
-    assert.equal(specs[5]!.retentionMs, 36 * hourMs);
+    assert.deepEqual(specs.map((s) => s.partitions), [12, 24, 2, 6, 6, 12, 1, 1, 6, 6]);
+    assert.equal(specs[6]!.retentionMs, 36 * hourMs);
     assert.equal(specs[0]!.retentionMs, 168 * hourMs);
     assert.equal(specs[2]!.topic, "eu.city-partials-g3");
     assert.ok(specs.every((s) => s.replicas === 2));
@@ -60,7 +61,7 @@ describe("foldVersionOf", () => {
   const usual = foldVersionOf(readConfig({}));
 
   it("is the one of releases without settings for topics, unless the settings move sources", () => {
-    assert.equal(usual, "f35c56897c8af4bd");
+    assert.equal(usual, "6080651f8e91c628");
     assert.equal(foldVersionOf(given("PARTITIONS=ride-events=12,city-partials=6")), usual);
     assert.equal(foldVersionOf(given("PARTITIONS=alerts=1,ride-facts=3,dead-letters=9")), usual);
     assert.equal(foldVersionOf(given("RETENTION=ride-events=1h REPLICATION=2")), usual);
