@@ -77,6 +77,10 @@ export const limits = {
   bodyMs: 10 * secondMs,
   /** Requests being handled at once; more are answered 503. */
   requestsMax: 1_000,
+  /** Bytes of all bodies held at once, until the log has answered for them; more are answered 503. */
+  bodiesBytesMax: 64 * 1024 * 1024,
+  /** Rides whose rate is remembered; with more at once the oldest are forgiven. */
+  limitedRidesMax: 100_000,
   /** Live pages at once; more are answered 503. */
   streamsMax: 500,
   /** Events kept for a stream that comes back with Last-Event-ID. */
@@ -103,6 +107,10 @@ invariant(limits.bodyBytesMax >= limits.recordBytesMax, "a body must be able to 
 invariant(
   limits.connectionsMax >= limits.requestsMax + limits.streamsMax,
   "there is a connection for every request and stream that is let in",
+);
+invariant(
+  limits.bodiesBytesMax >= 2 * limits.bodyBytesMax,
+  "all bodies together leave room for one of the greatest size",
 );
 invariant(
   limits.silentMs > 2 * limits.bodyMs,

@@ -93,6 +93,17 @@ export const httpAddress = {
   },
 };
 
+/** As browsers write them: scheme, host and port, nothing after it. */
+export const origins = {
+  allowed: "origins such as https://ops.example:8443, separated by commas",
+  parse(value: string): string[] | undefined {
+    const list = listed(value);
+    return list.every((one) => /^https?:/.test(one) && URL.canParse(one) && new URL(one).origin === one)
+      ? list
+      : undefined;
+  },
+};
+
 export const boundary = {
   allowed: "a whole minute in UTC, such as 2026-01-15T18:05:00Z",
   parse(value: string): number | undefined {

@@ -1,6 +1,7 @@
 /** Settings of the HTTP doors: where they listen, and who may use them. */
 import { setting } from "./setting.ts";
-import { httpAddress, integer, keyEntries, keys, text } from "./setting_values.ts";
+import { httpAddress, integer, keyEntries, keys, oneOf, origins, text } from "./setting_values.ts";
+import { minuteMs, secondMs } from "./time.ts";
 
 export const doorSettings = {
   WAYMARK_HOST: setting({
@@ -58,5 +59,49 @@ export const doorSettings = {
     help: "The key that replay and traffic send with --to http.",
     secret: true,
     ...keys,
+  }),
+  WAYMARK_KEY_REQUESTS_PER_S: setting({
+    fallback: 5_000,
+    help:
+      "Requests a second that one key may send, callers without a key together; beyond, 429. 0: any number. Each process counts for itself.",
+    ...integer(0, 1_000_000, ""),
+  }),
+  WAYMARK_KEY_EVENTS_PER_S: setting({
+    fallback: 100_000,
+    help:
+      "Items a second that one key may post, callers without a key together; beyond, the request is answered 429. 0: any number.",
+    ...integer(0, 10_000_000, ""),
+  }),
+  WAYMARK_KEY_BURST_MS: setting({
+    fallback: 2 * secondMs,
+    help: "How much a key may send at once, as the time in which its rate would allow it.",
+    ...integer(100, minuteMs, "ms"),
+  }),
+  WAYMARK_RIDE_EVENTS_PER_S: setting({
+    fallback: 10,
+    help:
+      "Events a second of one ride that are taken over HTTP; others get the verdict ride_rate_exceeded. 0: any number.",
+    ...integer(0, 10_000, ""),
+  }),
+  WAYMARK_RIDE_BURST_MS: setting({
+    fallback: 10 * secondMs,
+    help: "How many events of a ride may come at once, as the time in which its rate would allow them.",
+    ...integer(100, 10 * minuteMs, "ms"),
+  }),
+  WAYMARK_CORS_ORIGINS: setting({
+    fallback: [] as string[],
+    help: "Origins whose pages a browser lets read here and post, with a key. None: only our own pages.",
+    ...origins,
+  }),
+  WAYMARK_ACCESS_LOG: setting({
+    fallback: "on" as "on" | "off",
+    help: "A line for requests on standard error, in the form of WAYMARK_LOG_FORMAT. It names no people.",
+    ...oneOf("on", "off"),
+  }),
+  WAYMARK_ACCESS_LOG_EVERY: setting({
+    fallback: 1_000,
+    help:
+      "Of how many answers below 400, route by route, the access log has one. 1: every one. Others are all told.",
+    ...integer(1, 1_000_000, ""),
   }),
 } as const;

@@ -4,6 +4,7 @@ import { WaymarkError } from "../errors.ts";
 import { type App, createApp } from "../http/app.ts";
 import { keysOf } from "../http/auth.ts";
 import { maskKeyOf } from "../http/mask.ts";
+import { ratesOf } from "../http/rate_limits.ts";
 import { type Service, startService } from "../node/service.ts";
 import { ledgerView } from "../node/views.ts";
 import { createSignals, type Signals } from "../telemetry/signals.ts";
@@ -117,6 +118,12 @@ function appOf(service: Service, config: Config, signals: Signals): App {
     handles: service.handles,
     config: keysOf(config),
     clock: systemClock,
+    rates: ratesOf(config),
+    corsOrigins: config.WAYMARK_CORS_ORIGINS,
+    access: {
+      every: config.WAYMARK_ACCESS_LOG === "on" ? config.WAYMARK_ACCESS_LOG_EVERY : null,
+      write: (line) => signals.request(line),
+    },
     maskKey: maskKeyOf(config),
     audit: (read) => signals.unmaskedRead(read),
     defect: (thrown, requestId) => signals.defect(thrown, requestId),

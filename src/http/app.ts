@@ -1,13 +1,14 @@
 /**
  * The HTTP application: every route behind the same gate.
  *
- *   request ─► id, security headers ─► cap ─► key ─► query parameters ─► the route's answer ─► counted by route
+ *   request ─► id, security headers ─► key ─► its rate ─► query parameters ─► cap ─► the route's answer ─► counted
  *
  * Bad input never becomes a 500: what can be wrong with a request is a refusal with a code (errors.ts).
  */
 import { Hono } from "hono";
 import type { Clock } from "../time.ts";
 import { metrics } from "../telemetry/metrics.ts";
+import { type AccessLogOptions, createAccessLog, type RequestFacts, type Served } from "./access_log.ts";
 import { readAssets } from "./assets.ts";
 import { createGate, type Keys } from "./auth.ts";
 import { createBodyReader } from "./body.ts";
@@ -15,11 +16,13 @@ import { type DoorBounds, doorBounds } from "./bounds.ts";
 import { refusalResponse, refuse, thrownResponse } from "./errors.ts";
 import type { Handles } from "./handles.ts";
 import { createMask } from "./mask.ts";
+import { corsFor, refuseForeign } from "./origins.ts";
 import { strayParameter } from "./query.ts";
 import { wantsPage } from "./accept.ts";
 import { createEventClients } from "./event_clients.ts";
 import { createLivePages } from "./live.ts";
 import { refusalPage } from "./page_doors.ts";
+import { createRateLimits, noRates, type Rates } from "./rate_limits.ts";
 import { type DoorContext, type DoorEnvironment, type Route, routes } from "./routes.ts";
 import { createStreams } from "./stream.ts";
 import type { UnmaskedRead } from "./unmasked.ts";
@@ -28,12 +31,18 @@ export type AppOptions = {
   handles: Handles;
   config: Keys;
   clock: Clock;
+  /** How fast keys and rides may be; without, any speed. */
+  rates?: Rates;
   /** Narrower bounds, for tests. */
   bounds?: Partial<DoorBounds>;
   /** Of the hash that stands for riders' ids; the same on all nodes. */
   maskKey?: string;
   /** Told of every read that was not masked. */
   audit?: (read: UnmaskedRead) => void;
+  /** Origins whose pages may read and post; none by default. */
+  corsOrigins?: readonly string[];
+  /** Told of requests, or of some (access_log.ts); without, of none. */
+  access?: Pick<AccessLogOptions, "every" | "write">;
   /** Told of every defect, with the request's id. */
   defect?: (thrown: unknown, requestId: string) => void;
 };
@@ -42,6 +51,8 @@ export type App = {
   hono: Hono<DoorEnvironment>;
   routes: readonly Route[];
   bounds: DoorBounds;
+  /** To be told of every answer that was sent. */
+  served(facts: RequestFacts, served: Served): void;
   /** Ends the live streams; the other routes go on answering. */
   close(): Promise<void>;
 };
@@ -50,13 +61,17 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
   const bounds: DoorBounds = { ...doorBounds, ...given.bounds };
   const gate = createGate(config, clock);
   const readBody = createBodyReader({ clock, bounds });
+  const limits = createRateLimits(given.rates ?? noRates, { clock, bounds });
   const clients = createEventClients({ handles, bounds });
   const streams = createStreams({ handles, clock, bounds, clients });
   const assets = readAssets();
   const live = createLivePages({ handles, clock, bounds, clients, release: assets.release });
   const ingestNeedsKey = config.ingestKeys.length > 0;
   const shows = { mask: createMask(given.maskKey ?? ""), audit: audit ?? (() => undefined) };
-  const table = routes({ handles, clock, bounds, readBody, streams, live, assets, ingestNeedsKey, shows });
+  const needs = { handles, clock, bounds, readBody, limits, streams, live, assets, ingestNeedsKey, shows };
+  const table = routes(needs);
+  const { corsOrigins = [], access = { every: null, write: () => undefined } } = given;
+  const served = createAccessLog({ clock, linesMax: bounds.accessLinesMax, ...access });
   const app = new Hono<DoorEnvironment>();
   const run = clock.nowMs().toString(36);
   let requests = 0;
@@ -65,6 +80,9 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
   app.use("*", async (context, next) => {
     const id = requestId(context.req.header("x-request-id")) ?? `${run}-${(++requests).toString(36)}`;
     context.set("requestId", id);
+    // Asked without a server there is no environment at all.
+    const facts = (context.env as DoorEnvironment["Bindings"] | undefined)?.facts;
+    if (facts !== undefined) facts.requestId = id;
     await next();
     const headers = context.res.headers;
     headers.set("x-request-id", id);
@@ -72,11 +90,18 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   });
 
+  if (corsOrigins.length > 0) app.use("*", corsFor(corsOrigins));
+
   const guarded = (route: Route) => async (context: DoorContext): Promise<Response> => {
     const request = context.req.raw;
+    const foreign = refuseForeign(request, corsOrigins);
+    if (foreign !== null) return turnedAway(request, refusalResponse(foreign));
     const passed = gate(route.scope, request);
     if (!passed.ok) return turnedAway(request, refusalResponse(passed));
     context.set("caller", passed);
+    if (context.env?.facts !== undefined) context.env.facts.key = passed.key;
+    const limited = route.scope === "open" ? null : limits.request(passed.key);
+    if (limited !== null) return turnedAway(request, refusalResponse(limited));
     const url = new URL(request.url);
     const stray = route.query === null ? null : strayParameter(url, route.query);
     if (stray !== null) return turnedAway(request, refusalResponse(stray));
@@ -95,6 +120,7 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
   const counted =
     (metric: string, answer: (context: DoorContext) => Response | Promise<Response>) =>
     async (context: DoorContext): Promise<Response> => {
+      if (context.env?.facts !== undefined) context.env.facts.route = metric;
       let response: Response;
       try {
         response = await answer(context);
@@ -133,6 +159,7 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
     hono: app,
     routes: table,
     bounds,
+    served,
     async close() {
       clients.close();
       await Promise.all([streams.close(), live.close()]);

@@ -1,7 +1,11 @@
 /**
  * A request's body as bytes, taken in under three bounds: its size, the time it takes, and the bytes of all bodies
  * held at once. Each is checked as the bytes arrive; a stated Content-Length can only make the refusal come sooner.
+ *
+ * Bytes are held until the log has answered for them, also beyond the answer to the client: a log that hangs makes
+ * clients wait and then go elsewhere, and never fills the memory.
  */
+import { metrics } from "../telemetry/metrics.ts";
 import type { Clock } from "../time.ts";
 import type { DoorBounds } from "./bounds.ts";
 import { refuse, type Refused } from "./errors.ts";
@@ -10,7 +14,7 @@ import { encodingOf, inflate, joined } from "./inflate.ts";
 export type TakenBody = {
   ok: true;
   bytes: Uint8Array;
-  /** To be called when the bytes are no longer used. */
+  /** To be called when nobody holds the bytes any more, the log included. */
   release(): void;
 };
 
@@ -27,16 +31,20 @@ export function createBodyReader({ clock, bounds }: { clock: Clock; bounds: Door
         field: "content-encoding",
       });
     }
-    if (Number(request.headers.get("content-length") ?? 0) > bounds.bodyBytesMax) return tooLarge(bounds);
+    const statedBytes = Number(request.headers.get("content-length") ?? 0);
+    if (statedBytes > bounds.bodyBytesMax) return tooLarge(bounds);
+    if (heldBytes + statedBytes > bounds.bodiesBytesMax) return crowded();
     let ownBytes = 0;
     const hold = (bytes: number): boolean => {
       if (heldBytes + bytes > bounds.bodiesBytesMax) return false;
       heldBytes += bytes;
+      metrics.bodiesBytes.set(heldBytes);
       ownBytes += bytes;
       return true;
     };
     const release = () => {
       heldBytes -= ownBytes;
+      metrics.bodiesBytes.set(heldBytes);
       ownBytes = 0;
     };
     const raw = await arrive(request, { clock, bounds, hold });
@@ -91,4 +99,5 @@ const tooLarge = (bounds: DoorBounds): Refused =>
     `the body has more than ${bounds.bodyBytesMax} bytes; send it in several requests`,
   );
 
-const crowded = (): Refused => refuse("overloaded", "too many bodies are being read at once; try again");
+const crowded = (): Refused =>
+  refuse("overloaded", "as many bodies as fit are being read, or wait for the log; try again");

@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import { secondMs } from "../time.ts";
 
 const { bodyBytesMax, bodyItemsMax, bodyMs, requestsMax, streamsMax, streamReplayMax } = limits;
+const { bodiesBytesMax, limitedRidesMax } = limits;
 const { connectionsMax, headersBytesMax, headersMax, headersMs, idleMs, silentMs } = limits;
 
 export const doorBounds = {
@@ -21,13 +22,15 @@ export const doorBounds = {
   requestsMax,
   streamsMax,
   streamReplayMax,
-  /** Bytes of all bodies held at once; a request that would go beyond is answered 503. */
-  bodiesBytesMax: 64 * 1024 * 1024,
+  bodiesBytesMax,
+  limitedRidesMax,
   /** Bytes out per byte in of a compressed body, once it is past `inflateFreeBytes`. Real events reach about 30. */
   inflateRatioMax: 100,
   inflateFreeBytes: 64 * 1024,
   /** How long the log may take to acknowledge before the client is told to try again. */
   appendMs: 15 * secondMs,
+  /** Lines of the access log a second; more are only counted. */
+  accessLinesMax: 200,
   /** How often a live page is told what changed. Alerts do not wait for it. */
   streamTickMs: secondMs,
   heartbeatMs: 15 * secondMs,
@@ -53,12 +56,7 @@ export const doorBounds = {
 
 export type DoorBounds = { readonly [Name in keyof typeof doorBounds]: number };
 
-invariant(bodiesFit(doorBounds), "all bodies together must leave room for one of the greatest size");
 invariant(doorBounds.silentMs > doorBounds.appendMs, "a request may wait for the log on a silent connection");
 invariant(doorBounds.silentMs > doorBounds.heartbeatMs, "a heartbeat keeps a quiet stream alive");
 invariant(doorBounds.heartbeatMs >= doorBounds.streamTickMs, "a heartbeat is sent by the tick");
 invariant(doorBounds.pagesMax >= doorBounds.streamsMax, "every open page must be kept");
-
-function bodiesFit(bounds: DoorBounds): boolean {
-  return bounds.bodiesBytesMax >= 2 * bounds.bodyBytesMax;
-}

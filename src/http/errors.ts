@@ -22,6 +22,7 @@ export const httpErrorCodes = {
     status: 431,
     help: "the headers are larger than limits.headersBytesMax, or more than limits.headersMax",
   },
+  origin_refused: { status: 403, help: "a page of another host may not send what changes anything" },
   route_not_found: { status: 404, help: "there is nothing at this path" },
   method_not_allowed: { status: 405, help: "the path exists, but not for this method" },
   path_invalid: { status: 400, help: "an id or city name in the path is not possible" },
@@ -40,6 +41,16 @@ export const httpErrorCodes = {
   body_not_json: {
     status: 400,
     help: "the body is a JSON array that does not end, or goes on after its end",
+  },
+  key_rate_exceeded: {
+    status: 429,
+    retryAfterS: 1,
+    help: "the key sends more requests or items a second than a key may",
+  },
+  ride_rate_exceeded: {
+    status: 429,
+    retryAfterS: 1,
+    help: "events of one ride come faster than a ride may have them; also the verdict of an item",
   },
   no_valid_items: { status: 400, help: "every item was rejected; the answer lists why" },
   erasure_invalid: { status: 400, help: "the body of a request for erasure names no rider" },

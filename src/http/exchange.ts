@@ -13,14 +13,14 @@ import { gzipSync } from "node:zlib";
 
 const hostShape = /^[A-Za-z0-9._~:\[\]-]{1,255}$/;
 
-/** Null for what is no request that a Request could stand for. */
-export function requestOf(incoming: IncomingMessage): Request | null {
+/** `read` is told of bytes of the body as they are read. Null for what is no request that a Request could stand for. */
+export function requestOf(incoming: IncomingMessage, read: (bytes: number) => void): Request | null {
   const { method = "GET", url = "/", rawHeaders } = incoming;
   const host = incoming.headers.host ?? "nameless.invalid";
   if (incoming.httpVersionMajor !== 1 || !hostShape.test(host)) return null;
   const headers: [string, string][] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) headers.push([rawHeaders[i]!, rawHeaders[i + 1]!]);
-  const body = method === "GET" || method === "HEAD" ? null : bodyOf(incoming);
+  const body = method === "GET" || method === "HEAD" ? null : bodyOf(incoming, read);
   try {
     return new Request(url.startsWith("/") ? `http://${host}${url}` : url, { method, headers, body });
   } catch {
@@ -28,7 +28,7 @@ export function requestOf(incoming: IncomingMessage): Request | null {
   }
 }
 
-function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
+function bodyOf(incoming: IncomingMessage, read: (bytes: number) => void): ReadableStream<Uint8Array> {
   let begun = false;
   return new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -40,6 +40,7 @@ function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
           over = true;
         };
         incoming.on("data", (chunk: Uint8Array) => {
+          read(chunk.length);
           if (over) return;
           controller.enqueue(ownBytes(chunk));
           if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
@@ -78,7 +79,7 @@ export async function send(
   if (cookies.length > 0) headers["set-cookie"] = cookies;
   if (!incoming.complete) headers.connection = "close";
   const type = response.headers.get("content-type") ?? "";
-  if (type.startsWith("text/event-stream") && response.body !== null) {
+  if (isStream(response) && response.body !== null) {
     outgoing.writeHead(response.status, headers);
     outgoing.flushHeaders();
     return await stream(response.body, outgoing);
@@ -93,6 +94,9 @@ export async function send(
   outgoing.end(hasBody ? body : undefined);
   return hasBody ? body.length : 0;
 }
+
+export const isStream = (response: Response): boolean =>
+  (response.headers.get("content-type") ?? "").startsWith("text/event-stream");
 
 const isText = /^(text\/|application\/(json|openapi|javascript)|image\/svg)/;
 /** Below it, compressing saves no packet. */

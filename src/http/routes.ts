@@ -7,6 +7,7 @@
  */
 import type { Context } from "hono";
 import type { Clock } from "../time.ts";
+import type { RequestFacts } from "./access_log.ts";
 import type { Assets } from "./assets.ts";
 import type { Scope } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
@@ -20,6 +21,7 @@ import { eventsDoor, ingest, locationsDoor } from "./ingest.ts";
 import type { LivePages } from "./live.ts";
 import { pageRoutes } from "./page_routes.ts";
 import { pathText } from "./query.ts";
+import type { RateLimits } from "./rate_limits.ts";
 import { scrape } from "./scrape.ts";
 import { createSearchDoors, driversQuery, ridesQuery } from "./search_doors.ts";
 import type { Asked } from "./state_doors.ts";
@@ -28,7 +30,11 @@ import type { Streams } from "./stream.ts";
 import { type Caller, showing, type ShowingNeeds } from "./unmasked.ts";
 import { cityWindows, windowRange } from "./windows_door.ts";
 
-export type DoorEnvironment = { Variables: { requestId: string; caller: Caller } };
+export type DoorEnvironment = {
+  /** Absent where the application is asked without a server. */
+  Bindings: { facts?: RequestFacts };
+  Variables: { requestId: string; caller: Caller };
+};
 export type DoorContext = Context<DoorEnvironment>;
 
 export type Route = {
@@ -49,6 +55,7 @@ export type RouteNeeds = {
   clock: Clock;
   bounds: DoorBounds;
   readBody: BodyReader;
+  limits: RateLimits;
   streams: Streams;
   live: LivePages;
   assets: Assets;
@@ -95,8 +102,16 @@ export function routes(needs: RouteNeeds): Route[] {
     answer,
   });
   const table: Route[] = [
-    post("/v1/events", "Takes ride events in.", (request) => ingest(request, eventsDoor, needs)),
-    post("/v1/locations", "Takes driver positions in.", (request) => ingest(request, locationsDoor, needs)),
+    post(
+      "/v1/events",
+      "Takes ride events in.",
+      (request, context) => ingest(request, { door: eventsDoor, key: context.get("caller").key }, needs),
+    ),
+    post(
+      "/v1/locations",
+      "Takes driver positions in.",
+      (request, context) => ingest(request, { door: locationsDoor, key: context.get("caller").key }, needs),
+    ),
     ...erasureRoutes(needs),
     read(
       "/v1/rides",

@@ -7,14 +7,14 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type Clock, secondMs } from "../time.ts";
+import { type RequestFacts, unknownFacts } from "./access_log.ts";
 import type { App } from "./app.ts";
-import type { DoorBounds } from "./bounds.ts";
 import { guardConnections } from "./connections.ts";
 import { refusalResponse, refuse } from "./errors.ts";
-import { requestOf, send } from "./exchange.ts";
+import { isStream, requestOf, send } from "./exchange.ts";
 
 export type ServeOptions = {
-  app: Pick<App, "hono" | "bounds" | "close">;
+  app: Pick<App, "hono" | "bounds" | "served" | "close">;
   host: string;
   /** 0 takes a free one. */
   port: number;
@@ -59,12 +59,21 @@ export async function startServer(options: ServeOptions): Promise<Server> {
         refusalResponse(refuse("draining", "this node has shut down before it could answer; try again")),
       );
     lastWords.add(lastWord);
-    void answered(incoming, app, bounds).then(resolve);
+    const facts = unknownFacts();
+    const begunMs = clock.monotonicMs();
+    void answered(incoming, facts, app).then(resolve);
     void promise.then(async (response) => {
       lastWords.delete(lastWord);
       if (draining) outgoing.shouldKeepAlive = false;
       const whole = incoming.complete;
-      await send(response, incoming, outgoing);
+      const bytesOut = await send(response, incoming, outgoing);
+      app.served(facts, {
+        method: incoming.method ?? "",
+        status: response.status,
+        ms: clock.monotonicMs() - begunMs,
+        bytesOut,
+        isStream: isStream(response),
+      });
       if (!whole) outgoing.once("finish", () => connections.part(incoming.socket));
     });
   });
@@ -105,17 +114,17 @@ export async function startServer(options: ServeOptions): Promise<Server> {
 
 async function answered(
   incoming: IncomingMessage,
-  app: ServeOptions["app"],
-  bounds: DoorBounds,
+  facts: RequestFacts,
+  { hono, bounds }: ServeOptions["app"],
 ): Promise<Response> {
   if (incoming.rawHeaders.length > 2 * bounds.headersMax) {
     return refusalResponse(refuse("headers_too_large", `there are more than ${bounds.headersMax} headers`));
   }
-  const request = requestOf(incoming);
+  const request = requestOf(incoming, (bytes) => void (facts.bytesIn += bytes));
   if (request === null) {
     return refusalResponse(
       refuse("request_malformed", "the method, address or host is none that a request can have"),
     );
   }
-  return await app.hono.fetch(request);
+  return await hono.fetch(request, { facts });
 }

@@ -66,10 +66,21 @@ export const metrics = {
     "door",
     "verdict",
   ]),
+  bodiesBytes: gauge(
+    "waymark_ingest_held_bytes",
+    "Bytes of posted bodies held: being read, or waiting for the log to acknowledge.",
+  ),
   requests: counter("waymark_http_requests_total", "HTTP requests answered, by route and status.", [
     "route",
     "status",
   ]),
+  requestSeconds: new Histogram({
+    name: "waymark_http_request_seconds",
+    help: "From a request's headers to its answer handed to the system, by route; streams are left out.",
+    labelNames: ["route"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers: [registry],
+  }),
   httpDefects: counter("waymark_http_defects_total", "Requests answered 500: bugs of ours."),
   unmaskedReads: counter("waymark_http_unmasked_reads_total", "Answers that showed people as they are.", [
     "key",

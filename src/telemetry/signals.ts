@@ -15,6 +15,8 @@ export type Signals = {
   unmaskedRead(read: { key: string; route: string; asked: string; rows: number; request: string }): void;
   /** A rider's data is to be erased: by whose key, never whose. */
   erasureAsked(erasure: { erasure: string; key: string }): void;
+  /** A request at the HTTP doors, as fields without personal data. */
+  request(fields: Record<string, string | number>): void;
   rowRefused(row: { table: string; topic: string; partition: number; offset: number; message: string }): void;
 };
 
@@ -56,6 +58,7 @@ export function createSignals(
       metrics.erasures.inc();
       tell("info", "an erasure was asked for", erasure);
     },
+    request: (fields) => tell("info", "request", fields),
     rowRefused({ table, topic, partition, offset, message }) {
       metrics.sinkRowsRefused.inc({ table });
       tell("error", `ClickHouse refused a row of ${table}: ${message}`, { topic, partition, offset });

@@ -97,7 +97,16 @@ export const importTable: Readonly<Record<string, Row>> = {
     // Of the actors: in which cell a place is that was rounded.
     may: ["schemas", "telemetry", "codec", "root", "actors/cell.ts"],
     types: { "src/windows/ledger.ts": "the ledger is shown as it is kept" },
-    packages: ["hono", "hono/html", "node:crypto", "node:fs", "node:http", "node:stream", "node:zlib"],
+    packages: [
+      "hono",
+      "hono/cors",
+      "hono/html",
+      "node:crypto",
+      "node:fs",
+      "node:http",
+      "node:stream",
+      "node:zlib",
+    ],
   },
   traffic: {
     may: ["schemas", "codec", "root"],

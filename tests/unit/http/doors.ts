@@ -20,7 +20,7 @@ export type Doors = AsyncDisposable & {
 
 export async function openDoors(
   { config = { ingestKeys: [], readKeys: [] }, running, ...options }:
-    & Partial<Pick<AppOptions, "config" | "bounds">>
+    & Partial<Pick<AppOptions, "config" | "bounds" | "rates" | "corsOrigins" | "access">>
     & {
       /** A clock that goes by itself, for sockets. */
       running?: Clock;

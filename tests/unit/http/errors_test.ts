@@ -62,6 +62,15 @@ const earned: Record<string, (doors: Doors) => Promise<Response>> = {
     await d.get("/v1/stream");
     return d.get("/v1/stream");
   },
+  key_rate_exceeded: async (d) => {
+    for (let i = 0; i < 50; i++) await d.get("/v1/alerts");
+    return d.get("/v1/alerts");
+  },
+  ride_rate_exceeded: async (d) => {
+    for (let i = 0; i < 5; i++) await d.post("/v1/events", good);
+    return d.post("/v1/events", good);
+  },
+  origin_refused: (d) => d.post("/v1/events", good, { host: "waymark", origin: "https://elsewhere.example" }),
   internal: (d) => {
     d.twin.handles.partitions = () => {
       throw new Error("a secret thing broke");
@@ -106,6 +115,7 @@ describe("httpErrorCodes", () => {
   for (const [code, earn] of Object.entries({ ...earned, ...earnedOnSockets, ...earnedWithKeys })) {
     it(`${code}: status, shape, Retry-After and headers`, async () => {
       await using doors = await openDoors({
+        rates: { keyRequests: 50, keyEvents: 0, keyBurstMs: 1_000, rideEvents: 5, rideBurstMs: 1_000 },
         bounds: { requestsMax: 2, streamsMax: 1, headersMs: 200 },
         ...(code in earnedWithKeys && { config: keys }),
       });

@@ -32,7 +32,7 @@ async function withServer(work: (open: () => Promise<Raw>, seen: { cancelled: nu
     });
     return new Response(stream, { headers: { "content-type": "text/event-stream" } });
   });
-  const app = { hono, bounds: doorBounds, close: async () => {} };
+  const app = { hono, bounds: doorBounds, served: () => {}, close: async () => {} };
   const server = await startServer({ app: app as never, host: "127.0.0.1", port: 0, clock: systemClock });
   const opened: Raw[] = [];
   try {

@@ -198,6 +198,44 @@ describe("POST /v1/events", () => {
     assert.equal((await doors.post("/v1/events", body)).status, 202);
   });
 
+  it("holds what a silent log was given, and takes no more than fits, however long that lasts", async () => {
+    await using doors = await openDoors({ bounds: { appendMs: 1_000, bodiesBytesMax: 10_000 } });
+    const body = JSON.stringify(event({ reason: "x".repeat(200) }));
+    const answers: (() => void)[] = [];
+    let given = 0;
+    const { append } = doors.twin.handles;
+    doors.twin.handles.append = (topic, items) => {
+      given += items.reduce((sum, item) => sum + item.value.length, 0);
+      return new Promise((resolve) => answers.push(() => resolve(append(topic, items))));
+    };
+    let refused = 0;
+    for (let wave = 0; wave < 20; wave++) {
+      const posted = Array.from({ length: 10 }, () => doors.post("/v1/events", body));
+      await settle();
+      await settle();
+      await doors.clock.advance(1_000);
+      for (const response of await Promise.all(posted)) {
+        const { code } = await errorOf(response);
+        assert.equal(response.status, 503);
+        assert.ok(Number(response.headers.get("retry-after")) >= 1);
+        if (code === "overloaded") refused++;
+        else assert.equal(code, "log_unavailable");
+      }
+    }
+    assert.ok(given <= 10_000 && given > 10_000 - 2 * body.length, `${given} bytes were given to the log`);
+    assert.equal(refused, 200 - given / body.length);
+    // A body of stated length is refused before a byte of it is taken.
+    let pulled = 0;
+    const untouched = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 });
+    const stated = { "content-length": String(body.length) };
+    assert.equal((await errorOf(await doors.post("/v1/events", untouched, stated))).code, "overloaded");
+    assert.equal(pulled, 0);
+    doors.twin.handles.append = append;
+    for (const answer of answers) answer();
+    await settle();
+    assert.equal((await doors.post("/v1/events", body)).status, 202);
+  });
+
   it("never answers 500, whatever the body, its type and its encoding", async () => {
     await using doors = await openDoors();
     const anything = fc.oneof(
