@@ -60,3 +60,24 @@ export function erasedSet(): ErasedSet {
     },
   };
 }
+
+/** A record may be anything, so the rider is looked for where an event would have it. */
+const userIdIn = /"user_id"\s*:\s*("(?:[^"\\]|\\.)*")/g;
+
+/** Of the first erased rider whom the text of a record names; null when it names none. */
+export function pseudonymIn(text: string, erased: Erased): string | null {
+  if (erased.riders.length === 0) return null;
+  for (const [, quoted] of text.matchAll(userIdIn)) {
+    const pseudonym = erased.pseudonymOf(unquoted(quoted!));
+    if (pseudonym !== null) return pseudonym;
+  }
+  return null;
+}
+
+function unquoted(json: string): string | null {
+  try {
+    return String(JSON.parse(json));
+  } catch {
+    return null;
+  }
+}

@@ -11,7 +11,7 @@ import { createHmac } from "node:crypto";
 import { cellAt, resolutionOf } from "../../actors/cell.ts";
 import type { Config } from "../config.ts";
 import { utf8 } from "../ids.ts";
-import type { DriverRow, DriverView, RideRow, RideView } from "./handles.ts";
+import type { DriverRow, DriverView, RawRecord, RideRow, RideView } from "./handles.ts";
 
 export type Sees = "masked" | "all";
 
@@ -19,8 +19,10 @@ export type Mask = {
   user(id: string): string;
   ride<V extends RideView | RideRow>(view: V): V;
   driver<V extends DriverView | DriverRow>(view: V): V;
-  /** A record as it stands in the log; what is no JSON object is left out altogether. */
-  record(value: unknown): unknown;
+  /** What an event says; what is no JSON object is left out altogether. */
+  event(value: unknown): unknown;
+  /** A record as it stands in the log. */
+  record(record: RawRecord): RawRecord;
 };
 
 /**
@@ -58,6 +60,9 @@ export function createMask(key: string): Mask {
   const fields = (object: object): Record<string, unknown> =>
     Object.fromEntries(Object.entries(object).map(([name, value]) => [name, field(name, value)]));
 
+  const event = (value: unknown): unknown =>
+    typeof value === "object" && value !== null && !Array.isArray(value) ? fields(value) : masked;
+
   return {
     user,
     ride: (view) => ({
@@ -74,10 +79,26 @@ export function createMask(key: string): Mask {
         : {};
       return { ...view, ...place, cell: cellAt(place, resolutionOf(view.cell)), ...trail };
     },
-    record: (value) =>
-      typeof value === "object" && value !== null && !Array.isArray(value) ? fields(value) : masked,
+    event,
+    record(record) {
+      const { message: _, ...headers } = record.headers;
+      const value = record.value === null ? null : JSON.stringify(event(parsed(record.value)));
+      return { ...record, headers, value };
+    },
   };
 }
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a message about a refused field may quote what it said: of these it would be a person. */
+export const mayBeQuoted = (field: string): boolean =>
+  !/^(user_id|reason|lat|lng|pickup|dropoff)(\b|$)/.test(field);
 
 /** The fields of events and positions; of any other a reader sees that it is there. */
 const known: ReadonlySet<string> = new Set([

@@ -32,21 +32,11 @@ export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[]
       show: (route, asked) => showing(shows, caller, { route, asked, requestId }),
     };
   };
-  /** What is in a record nobody masks: that it was read is told. */
-  const record = async (context: DoorContext): Promise<Response> => {
+  const record = (request: Request, context: DoorContext): Promise<Response> => {
     const place = placeOf(context);
-    const answer = await recordAnswer(handles, place);
-    const { topic, partition, offset } = place;
-    if (answer.ok) {
-      shows.audit({
-        key: context.get("caller").key ?? "",
-        route: "/v1/records",
-        asked: `${topic}/${partition}/${offset}`,
-        rows: 1,
-        request: context.get("requestId"),
-      });
-    }
-    return answer;
+    const { show } = askedIn({ request, context });
+    const asked = `${place.topic}/${place.partition}/${place.offset}`;
+    return recordAnswer(handles, place, (record) => show("/v1/records", asked).record([record]));
   };
   const page = (
     path: string,
@@ -83,8 +73,8 @@ export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[]
       view: async () => pipelinePage(await pipelineView(handles, request)),
       json: async () => Response.json(await pipelineView(handles, request)),
     })),
-    page("/records/:topic/:partition/:offset", "A record of the log, as it is.", ({ context }) => {
-      const answer = () => record(context);
+    page("/records/:topic/:partition/:offset", "A record of the log, as it is.", ({ request, context }) => {
+      const answer = () => record(request, context);
       return { view: async () => viewOf(await answer(), recordPage), json: answer, still: true };
     }, "admin"),
     {
@@ -94,7 +84,7 @@ export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[]
       description: "A record of the log, as it is.",
       metric: "/v1/records/:topic/:partition/:offset",
       query: [],
-      answer: (_, context) => record(context),
+      answer: (request, context) => record(request, context),
     },
     {
       method: "GET",

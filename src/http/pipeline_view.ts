@@ -6,6 +6,7 @@
 import type { LedgerAnswer, PartitionsAnswer } from "../../schemas/http.ts";
 import type { AlertTransition } from "../../schemas/alert.ts";
 import type { Handles, PartitionView, RawRecord } from "./handles.ts";
+import { mayBeQuoted } from "./mask.ts";
 import * as state from "./state_doors.ts";
 
 export type VerdictLevel = "well" | "watch" | "fault";
@@ -56,7 +57,7 @@ function refusedSample({ at, headers }: RawRecord): RefusedSample {
     at,
     code: headers.reason ?? "unknown",
     field: headers.field === "" ? null : headers.field ?? null,
-    message: headers.message ?? "",
+    message: mayBeQuoted(headers.field ?? "") ? headers.message ?? "" : "what it said is not shown here",
     topic: headers.source_topic ?? "",
     partition: Number(headers.source_partition ?? 0),
     offset: Number(headers.source_offset ?? 0),

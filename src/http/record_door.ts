@@ -1,19 +1,20 @@
-/** `GET /v1/records/{topic}/{partition}/{offset}`: one record as the log holds it, personal data and all. */
+/** `GET /v1/records/{topic}/{partition}/{offset}`: one record as the log holds it, or masked for who may not see people. */
 import { shown } from "../codec/rejection.ts";
 import { refusalResponse, refuse } from "./errors.ts";
-import type { Handles } from "./handles.ts";
+import type { Handles, RawRecord } from "./handles.ts";
 
 export type RecordPlace = { topic: string; partition: string; offset: string };
 
 export async function recordAnswer(
   handles: Handles,
   { topic, partition, offset }: RecordPlace,
+  show: (record: RawRecord) => RawRecord[],
 ): Promise<Response> {
   const refusedPart = wrongNumber("partition", partition) ?? wrongNumber("offset", offset);
   if (refusedPart !== null) return refusalResponse(refusedPart);
   const answer = await handles.records.one(topic.slice(0, topicCharsMax), Number(partition), Number(offset));
   return answer.found
-    ? Response.json(answer.record)
+    ? Response.json(show(answer.record)[0])
     : refusalResponse(refuse("record_not_found", `${answer.why}; wanted: offset ${offset}`));
 }
 

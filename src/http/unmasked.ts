@@ -4,7 +4,7 @@
  * Every node tells of what it showed itself, also when another one passed the answer on: so nothing is shown untold,
  * whoever made up the header of a question between nodes.
  */
-import type { DriverRow, DriverView, RideRow, RideView } from "./handles.ts";
+import type { DriverRow, DriverView, RawRecord, RideRow, RideView } from "./handles.ts";
 import type { Mask, Sees } from "./mask.ts";
 
 /** An unmasked read, without the data: who, through which route, and of whom as a hash. */
@@ -15,6 +15,7 @@ export type Caller = { key: string | null; sees: Sees };
 export type Showing = {
   ride<V extends RideView | RideRow>(views: readonly V[]): V[];
   driver<V extends DriverView | DriverRow>(views: readonly V[]): V[];
+  record(records: readonly RawRecord[]): RawRecord[];
 };
 
 export type ShowingNeeds = { mask: Mask; audit(read: UnmaskedRead): void };
@@ -36,5 +37,6 @@ export function showing(
   return {
     ride: (views) => told(views, (view) => mask.ride(view)),
     driver: (views) => told(views, (view) => mask.driver(view)),
+    record: (records) => told(records, (record) => mask.record(record)),
   };
 }

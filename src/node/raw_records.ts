@@ -1,11 +1,12 @@
 /** Records as the log holds them, one by one: behind the pages that show where a figure comes from. */
+import { type Erased, pseudonymIn } from "../erased.ts";
 import { messageOf, WaymarkError } from "../errors.ts";
 import type { RawRecord, Records } from "../http/handles.ts";
 import type { Log, LogRecord, TopicPartition } from "../log/port.ts";
 import { type TopicName, topicName, topicNames, type TopicNaming } from "../log/topics.ts";
 import { isoTime } from "../time.ts";
 
-export function recordsOf(log: Log, naming: TopicNaming): Records {
+export function recordsOf(log: Log, naming: TopicNaming, erased: Erased): Records {
   /** By its own name or by that of the contract: both stand on the pages. */
   const named = (given: string): TopicName | null =>
     topicNames.find((name) => name === given || topicName(name, naming) === given) ?? null;
@@ -27,7 +28,7 @@ export function recordsOf(log: Log, naming: TopicNaming): Records {
       const [record] = await readSome(log, tp, offset, 1);
       return record === undefined || record.offset !== offset
         ? { found: false, why: `${held}, but nothing at ${offset}` }
-        : { found: true, record: rawRecord(tp, record) };
+        : { found: true, record: rawRecord(tp, record, erased) };
     },
 
     async newest(topic, count) {
@@ -37,7 +38,7 @@ export function recordsOf(log: Log, naming: TopicNaming): Records {
         const from = Math.max(start, end - count);
         if (from >= end) return [];
         const tp = { topic: name, partition };
-        return (await readSome(log, tp, from, count)).map((record) => rawRecord(tp, record));
+        return (await readSome(log, tp, from, count)).map((record) => rawRecord(tp, record, erased));
       }));
       return tails.flat().sort((a, b) => a.at < b.at ? 1 : a.at > b.at ? -1 : b.offset - a.offset).slice(
         0,
@@ -63,16 +64,24 @@ async function readSome(log: Log, tp: TopicPartition, offset: number, count: num
   }
 }
 
-function rawRecord({ topic, partition }: TopicPartition, record: LogRecord): RawRecord {
+/** A record that names an erased rider is shown as one that does: its bytes are there until retention. */
+function rawRecord(
+  { topic, partition }: TopicPartition,
+  record: LogRecord,
+  erased: Erased,
+): RawRecord {
+  const text = textOf(record.value);
+  const pseudonym = text === null ? null : pseudonymIn(text, erased);
+  const { message: _, ...unquoting } = record.headers ?? {};
   return {
     topic,
     partition,
     offset: record.offset,
     at: isoTime(record.timestampMs),
     key: record.key === null ? null : textOf(record.key),
-    headers: record.headers ?? {},
+    headers: pseudonym === null ? record.headers ?? {} : unquoting,
     bytes: record.value.byteLength,
-    value: textOf(record.value),
+    value: pseudonym === null ? text : JSON.stringify({ erased: pseudonym }),
   };
 }
 

@@ -134,6 +134,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     return {
       handles: handlesOf({
         ...{ config, clock, parts, pipeline, board, clickHouse, state, node, fleet },
+        erased: erasures.erased,
         erasing: erasingOf(erasures, eraseWork.stores, signals),
       }),
       pipeline,
@@ -231,6 +232,7 @@ type Running = {
   node: string;
   fleet: Fleet | null;
   erasing: Handles["erasing"];
+  erased: Erased;
 };
 
 function handlesOf(running: Running): Handles {
@@ -267,7 +269,7 @@ function handlesOf(running: Running): Handles {
     fleet,
     board,
     sink: () => sinkView(clickHouse),
-    records: recordsOf(parts.log, pipeline.naming),
+    records: recordsOf(parts.log, pipeline.naming, running.erased),
     async history(city, { fromMs, untilMs, limit }) {
       if (clickHouse === null) return null;
       return await windowsHistory(clickHouse.analytics, { city, fromMs, toMs: untilMs, limit }).catch(() =>

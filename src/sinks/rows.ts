@@ -16,7 +16,7 @@ import { cityWindow } from "../../schemas/city_window.ts";
 import { rideFact } from "../../schemas/ride_fact.ts";
 import { decodeDriverLocation } from "../codec/driver_location.ts";
 import { decodeRideEvent } from "../codec/ride_event.ts";
-import type { Erased } from "../erased.ts";
+import { type Erased, pseudonymIn } from "../erased.ts";
 import { fromUtf8 } from "../ids.ts";
 import type { LogRecord } from "../log/port.ts";
 import type { TopicName } from "../log/topics.ts";
@@ -265,24 +265,9 @@ const originalBytes: Record<string, CellOf<SourceHeaders>> = {
   value_base64: (headers, record) => headers.forgotten === true ? "" : base64(record.value),
 };
 
-/** The bytes may be anything, so the rider is looked for where an event would have it. */
-const userIdIn = /"user_id"\s*:\s*("(?:[^"\\]|\\.)*")/g;
-
 function forgetBytes<H extends SourceHeaders>(headers: H, erased: Erased, { value }: LogRecord): H {
-  if (erased.riders.length === 0) return headers;
-  for (const [, text] of fromUtf8(value).matchAll(userIdIn)) {
-    const id = textIn(text!);
-    if (id !== null && erased.pseudonymOf(id) !== null) return { ...headers, message: "", forgotten: true };
-  }
-  return headers;
-}
-
-function textIn(json: string): string | null {
-  try {
-    return String(JSON.parse(json));
-  } catch {
-    return null;
-  }
+  if (erased.riders.length === 0 || pseudonymIn(fromUtf8(value), erased) === null) return headers;
+  return { ...headers, message: "", forgotten: true };
 }
 
 const deadLetters = sinkTable("dead-letters", "dead_letters", readHeaders(sourceHeaders), {

@@ -261,6 +261,13 @@ describe("the erasure of a rider", () => {
       );
     }
 
+    const shown = await Promise.all([0, 1, 2].map(async (partition) =>
+      JSON.stringify([
+        await running.service.handles.records.newest("dead-letters", 100),
+        await running.service.handles.records.one("ride-events", partition, 0),
+      ])
+    ));
+    assert.ok(!shown.join("").includes(rider), "records as the pages show them");
     // The log keeps its bytes; nothing that is made from it again has the rider.
     const topics = await running.parts.log.read({ topic: "erasures", partition: 0 }, 0, 1_000);
     for (const { key, value } of topics) assert.ok(!fromUtf8(key!).concat(fromUtf8(value)).includes(rider));

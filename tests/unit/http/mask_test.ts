@@ -102,11 +102,11 @@ describe("an unmasked read", () => {
 });
 
 describe("a record as readers see it", () => {
-  const { record } = createMask("k");
+  const { event: seen } = createMask("k");
 
   it("keeps what events have, masks people and leaves out what it does not know", () => {
     assert.deepEqual(
-      record({
+      seen({
         ...event({ user_id: 7, phone: "+43 1 234", pickup: { lat: 48.15678, lng: 17.1, name: "home" } }),
         nested: { user_id: rider },
         fare: 12.5,
@@ -119,7 +119,7 @@ describe("a record as readers see it", () => {
         reason: "no_show",
       },
     );
-    for (const other of [rider, [rider], null, 7]) assert.equal(record(other), "masked");
+    for (const other of [rider, [rider], null, 7]) assert.equal(seen(other), "masked");
   });
 });
 

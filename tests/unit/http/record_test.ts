@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createMask } from "../../../src/http/mask.ts";
 import { errorOf, openDoors } from "./doors.ts";
 
 const html = { accept: "text/html" };
 
 describe("GET /v1/records/{topic}/{partition}/{offset}", () => {
-  it("gives a record as the log holds it", async () => {
-    await using doors = await openDoors();
+  const adminKeys = ["admin-key-000000001"];
+  const admin = { authorization: `Bearer ${adminKeys[0]}` };
+
+  it("gives a record as the log holds it, with a key for administration", async () => {
+    await using doors = await openDoors({ config: { ingestKeys: [], readKeys: [], adminKeys } });
     await doors.twin.write("ride-events", `{"a":1,"a":2}`, { x: "y" });
-    assert.deepEqual(await (await doors.get("/v1/records/ride-events/0/0")).json(), {
+    assert.deepEqual(await (await doors.get("/v1/records/ride-events/0/0", admin)).json(), {
       topic: "ride-events",
       partition: 0,
       offset: 0,
@@ -18,6 +22,25 @@ describe("GET /v1/records/{topic}/{partition}/{offset}", () => {
       bytes: 13,
       value: `{"a":1,"a":2}`,
     });
+  });
+
+  it("gives it masked where there are no keys at all", async () => {
+    await using doors = await openDoors();
+    const value = { ride_id: "ride-1", user_id: "anna", note: "call me", pickup: { lat: 48.15678, lng: 17 } };
+    await doors.twin.write("dead-letters", JSON.stringify(value), {
+      reason: "r",
+      message: "user_id is anna",
+    });
+    await doors.twin.write("dead-letters", "anna, broken");
+    const [first, second] = await Promise.all(
+      [0, 1].map(async (offset) => await (await doors.get(`/v1/records/dead-letters/0/${offset}`)).json()),
+    );
+    assert.deepEqual(first.headers, { reason: "r" });
+    const { user_id, ...rest } = JSON.parse(first.value);
+    assert.match(user_id, /^masked-[0-9a-f]{16}$/);
+    assert.deepEqual(rest, { ride_id: "ride-1", note: "masked", pickup: { lat: 48.16, lng: 17 } });
+    assert.equal(second.value, '"masked"');
+    assert.deepEqual(doors.audited, []);
   });
 
   it("takes the topic by its name in the contract or in the log", async () => {
@@ -61,20 +84,26 @@ describe("GET /v1/records/{topic}/{partition}/{offset}", () => {
     const page = await doors.get(path, basic(config.adminKeys[0]!));
     assert.doesNotMatch(await page.text(), /live\.js/, "a record never changes");
     const told = doors.audited.map(({ key, route, asked }) => [key, route, asked]);
-    assert.deepEqual(told, [["admin-1", "/v1/records", "ride-events/0/0"]]);
+    assert.deepEqual(told, [[
+      "admin-1",
+      "/v1/records",
+      createMask("a key of the tests").user("ride-events/0/0"),
+    ]]);
     assert.equal((await errorOf(await doors.get(`/v1${path}`))).code, "key_missing");
   });
 });
 
 describe("the page of a record", () => {
   it("shows its value indented only where that says the same, and always as text", async () => {
-    await using doors = await openDoors();
+    const config = { ingestKeys: [], readKeys: [], adminKeys: ["admin-key-000000001"] };
+    const asAdmin = { ...html, authorization: `Basic ${btoa("me:admin-key-000000001")}` };
+    await using doors = await openDoors({ config });
     await doors.twin.write("ride-events", { city: "<script>alert(1)</script>" });
     await doors.twin.write("ride-events", `{"a":1,"a":1e400}`);
-    const first = await (await doors.get("/records/ride-events/0/0", html)).text();
+    const first = await (await doors.get("/records/ride-events/0/0", asAdmin)).text();
     assert.match(first, /\{\n {2}&quot;city&quot;: &quot;&lt;script&gt;/);
     assert.doesNotMatch(first, /<script>alert/);
-    const second = await (await doors.get("/records/ride-events/0/1", html)).text();
+    const second = await (await doors.get("/records/ride-events/0/1", asAdmin)).text();
     assert.match(second, /\{&quot;a&quot;:1,&quot;a&quot;:1e400\}/);
   });
 

@@ -11,6 +11,7 @@ import type { ErasureView } from "../../../schemas/erasure.ts";
 import type { WindowExplanation } from "../../../schemas/explanation.ts";
 import { decodeDriverLocation } from "../../../src/codec/driver_location.ts";
 import { decodeRideEvent } from "../../../src/codec/ride_event.ts";
+import { erasedSet } from "../../../src/erased.ts";
 import { WaymarkError } from "../../../src/errors.ts";
 import type {
   CityWatermarks,
@@ -189,7 +190,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     fleet: null,
     board,
     sink: () => state.sink,
-    records: recordsOf(log, naming),
+    records: recordsOf(log, naming, erasedSet()),
     async history(city, { fromMs, untilMs, limit }) {
       return state.history?.filter((w) =>
         w.city === city && Date.parse(w.window_start) >= fromMs && Date.parse(w.window_start) < untilMs
