@@ -60,6 +60,8 @@ export const rideView = z.object({
   marks: z.array(z.string()),
   /** Until when the request counts as open; null when it does not any more. */
   open_until: isoOrNull,
+  /** Until when the ride is remembered if nothing else comes, in event time. */
+  forgotten_at: isoUtc,
   events: z.array(seenEvent),
   refused: refusal.nullable(),
   owner: provenance,
@@ -96,7 +98,13 @@ export const driverView = z.object({
 export type DriverView = z.infer<typeof driverView>;
 
 /** Of a list: as much of a ride as tells which one it is. */
-export const rideRow = rideView.omit({ events: true, refused: true, marks: true, attempts: true });
+export const rideRow = rideView.omit({
+  forgotten_at: true,
+  events: true,
+  refused: true,
+  marks: true,
+  attempts: true,
+});
 export type RideRow = z.infer<typeof rideRow>;
 
 export const driverRow = driverView.omit({ trail: true, refused: true });

@@ -1,18 +1,19 @@
 /**
  * One city as operations see it: what its windows and alerts say, reduced to a state and the figures beside it.
  *
- *   firing    the cancellation alert fires
- *   watching  it is pending: n of the 5 minutes it must last have passed
+ *   firing    an alert fires; of several the most severe, then the one that has fired longest
+ *   watching  one is pending: n of the minutes it must last have passed
  *   no_data   nothing of this city has come for a while, in event time or in log time: older figures are no news
  *   ok        judged, and calm
  *   too_few   the newest closed window has fewer ended rides than the rule needs to judge
  */
 import type { AlertTransition } from "../../schemas/alert.ts";
+import { severities } from "../../schemas/alert_rule.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import { hourMs, isoTime, minuteMs } from "../time.ts";
 import type { Handles } from "./handles.ts";
 
-/** Ended rides a window needs to be judged, and the minutes a breach must last: those of the alert rule. */
+/** Ended rides a window needs to be judged, and the minutes a breach must last: those of the rule that is built in. */
 export const floorEndedRides = 20;
 export const watchMinutes = 5;
 
@@ -39,8 +40,11 @@ export type CityRow = {
   state: CityState;
   /** Firing and watching: end of the first breaching window. No fresh data: end of the last window there was. */
   since: string | null;
-  /** Watching: whole minutes of the five that have passed. */
+  /** Firing and watching: the rule that says so. */
+  rule: string | null;
+  /** Watching: whole minutes that have passed, and how many it takes. */
   watched_minutes: number | null;
+  watch_minutes: number | null;
   /** The newest window with a full length of data that is still open; its figures move. */
   live: CityWindow | null;
   /** The newest window whose end the watermark has passed. */
@@ -52,7 +56,7 @@ export type CityRow = {
   requests_last_hour: { from: string; step_s: 60; values: (number | null)[] } | null;
 };
 
-export type RowSource = Pick<Handles, "board" | "watermarks" | "nowMs">;
+export type RowSource = Pick<Handles, "board" | "watermarks" | "nowMs" | "rules">;
 
 /** Null for a city without windows. */
 export function cityRow(handles: RowSource, city: string): CityRow | null {
@@ -61,7 +65,7 @@ export function cityRow(handles: RowSource, city: string): CityRow | null {
   const newest = live ?? closed;
   if (newest === null) return null;
   const lastHour = board.windows(city, recent);
-  const alert = newestAlert(board.alerts(), city);
+  const alert = worstAlert(board.alerts(), city);
   const judged = stateOf(handles, { city, live, closed, alert, lastHour });
   return {
     city,
@@ -69,7 +73,7 @@ export function cityRow(handles: RowSource, city: string): CityRow | null {
     live,
     closed,
     supply: supplyOf(lastHour),
-    surge_provisional: provisionalSurge(live),
+    surge_provisional: live?.surge_provisional ?? null,
     requests_last_hour: requestsOf(lastHour, Date.parse((closed ?? newest).window_end)),
   };
 }
@@ -98,13 +102,14 @@ const recent = { fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER, limit: 66 };
 export const endedRides = (w: CityWindow): number =>
   w.rides_completed + w.rides_cancelled_by_rider + w.rides_cancelled_by_driver + w.rides_cancelled_by_system;
 
-/** The board lists an incident's newest transition; of several incidents the one with the newest window counts. */
-function newestAlert(alerts: readonly AlertTransition[], city: string): AlertTransition | null {
-  let newest: AlertTransition | null = null;
-  for (const alert of alerts) {
-    if (alert.city === city && (newest === null || alert.window_end > newest.window_end)) newest = alert;
-  }
-  return newest;
+const byState: readonly AlertTransition["state"][] = ["firing", "no_data", "pending"];
+
+/** Of the open incidents of a city the one to look at first. */
+function worstAlert(alerts: readonly AlertTransition[], city: string): AlertTransition | null {
+  const open = alerts.filter((alert) => alert.city === city && alert.state !== "resolved");
+  const rank = ({ state, severity }: AlertTransition) =>
+    byState.indexOf(state) * severities.length + severities.indexOf(severity);
+  return open.sort((a, b) => rank(a) - rank(b) || compare(a.since, b.since))[0] ?? null;
 }
 
 type Seen = Pick<CityRow, "city" | "live" | "closed"> & {
@@ -112,26 +117,30 @@ type Seen = Pick<CityRow, "city" | "live" | "closed"> & {
   lastHour: readonly CityWindow[];
 };
 
-function stateOf(handles: RowSource, seen: Seen): Pick<CityRow, "state" | "since" | "watched_minutes"> {
+type Judged = Pick<CityRow, "state" | "since" | "rule" | "watched_minutes" | "watch_minutes">;
+
+function stateOf(handles: RowSource, seen: Seen): Judged {
   const { alert, closed } = seen;
+  const calm = { since: null, rule: null, watched_minutes: null, watch_minutes: null };
   if (isSilent(handles, seen)) {
     const since = (closed ?? seen.live)!.window_end;
-    return { state: "no_data", since, watched_minutes: null };
+    return { ...calm, state: "no_data", since };
   }
-  if (alert?.state === "firing") return { state: "firing", since: alert.since, watched_minutes: null };
-  if (alert?.state === "pending") {
+  if (alert !== null) {
+    const { since, rule } = alert;
+    if (alert.state === "firing") return { ...calm, state: "firing", since, rule };
+    if (alert.state === "no_data") return { ...calm, state: "no_data", since, rule };
+    const written = handles.rules().find(({ name }) => name === rule);
+    const floor = written?.floor?.field === "ended_rides" ? written.floor.min : 0;
     const watched = seen.lastHour.filter((w) =>
-      w.kind !== "update" && w.window_end > alert.since && endedRides(w) >= floorEndedRides
-    );
-    return {
-      state: "watching",
-      since: alert.since,
-      watched_minutes: Math.min(watched.length, watchMinutes),
-    };
+      w.kind !== "update" && w.window_end > since && endedRides(w) >= floor
+    ).length;
+    const minutes = written === undefined ? watchMinutes : Number(written.for.slice(0, -1));
+    const watched_minutes = Math.min(watched, minutes);
+    return { state: "watching", since, rule, watched_minutes, watch_minutes: minutes };
   }
-  if (alert?.state === "no_data") return { state: "no_data", since: alert.since, watched_minutes: null };
   const few = closed === null || endedRides(closed) < floorEndedRides;
-  return { state: few ? "too_few" : "ok", since: null, watched_minutes: null };
+  return { ...calm, state: few ? "too_few" : "ok" };
 }
 
 function isSilent(handles: RowSource, { city, live, closed }: Seen): boolean {
@@ -149,12 +158,6 @@ function supplyOf(lastHour: readonly CityWindow[]): CitySupply | null {
   if (found === undefined) return null;
   const { window_end, open_requests, available_drivers, busy_drivers, utilisation, surge } = found;
   return { as_of: window_end, open_requests, available_drivers, busy_drivers, utilisation, surge };
-}
-
-/** A remark of the version, beside its value: not every version carries it. */
-function provisionalSurge(live: CityWindow | null): number | null {
-  const remark: unknown = live === null ? null : Reflect.get(live, "surge_provisional");
-  return typeof remark === "number" ? remark : null;
 }
 
 function requestsOf(windows: readonly CityWindow[], lastEndMs: number): CityRow["requests_last_hour"] {

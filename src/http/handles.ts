@@ -3,6 +3,7 @@
  *
  * The shapes are those of schemas/http.ts; the doors add nothing but status codes.
  */
+import type { AlertRuleWire } from "../../schemas/alert_rule.ts";
 import type { AlertTransition } from "../../schemas/alert.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import type { ExplainedLate, WindowExplanation } from "../../schemas/explanation.ts";
@@ -150,6 +151,8 @@ export type Handles = {
   /** The other processes of the groups; null for one that is alone by its settings. */
   fleet: Fleet | null;
   board: Board;
+  /** The alert rules said last, as this node knows them. */
+  rules(): readonly AlertRuleWire[];
   sink(): SinkView;
   /** The log, record by record: any node reads all of it. */
   records: Records;

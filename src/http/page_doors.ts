@@ -14,6 +14,8 @@ import type { Markup } from "./pages/markup.ts";
 import { operationsBody } from "./pages/operations.ts";
 import { pipelineBody } from "./pages/pipeline.ts";
 import type { PageKind, PageView } from "./pages/page.ts";
+import { driverBody } from "./pages/driver.ts";
+import { rideBody } from "./pages/ride.ts";
 import { recordBody } from "./pages/record.ts";
 import { refusalBody, refusalView } from "./pages/refusal.ts";
 
@@ -52,6 +54,8 @@ export async function viewOf<T>(answer: Response, show: (content: T) => PageView
 const bodies: Record<PageKind, (slot: Slots) => Markup> = {
   operations: operationsBody,
   pipeline: pipelineBody,
+  ride: rideBody,
+  driver: driverBody,
   record: recordBody,
   refusal: refusalBody,
 };

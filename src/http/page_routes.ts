@@ -2,6 +2,9 @@
 import { operationsView } from "./pages/operations.ts";
 import { pipelinePage } from "./pages/pipeline.ts";
 import { pipelineView } from "./pipeline_view.ts";
+import type { DriverView, RideView } from "./handles.ts";
+import { driverPage } from "./pages/driver.ts";
+import { ridePage } from "./pages/ride.ts";
 import { recordPage } from "./pages/record.ts";
 import { pageAnswer, type PageDoor, viewOf } from "./page_doors.ts";
 import { recordAnswer, type RecordPlace } from "./record_door.ts";
@@ -21,15 +24,21 @@ type Asked = { request: Request; context: DoorContext; url: URL };
 /** `others`: the rest of the table, which a program is told of at `/`. */
 export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[] {
   const { handles, assets, shows } = needs;
+  /** For one opening of a page: what it shows unmasked is told once, however often it is made anew meanwhile. */
   const askedIn = (
     { request, context }: Pick<Asked, "request" | "context">,
     caller: Caller = context.get("caller"),
   ): state.Asked => {
     const requestId = context.get("requestId");
+    let told = false;
+    const audit: typeof shows.audit = (read) => {
+      if (!told) shows.audit(read);
+      told = true;
+    };
     return {
       request,
       requestId,
-      show: (route, asked) => showing(shows, caller, { route, asked, requestId }),
+      show: (route, asked) => showing({ mask: shows.mask, audit }, caller, { route, asked, requestId }),
     };
   };
   const record = (request: Request, context: DoorContext): Promise<Response> => {
@@ -73,6 +82,22 @@ export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[]
       view: async () => pipelinePage(await pipelineView(handles, request)),
       json: async () => Response.json(await pipelineView(handles, request)),
     })),
+    page("/rides/:id", "One ride: its state, history, timers and refusals.", (opened) => {
+      const [id, asked] = [opened.context.req.param("id") ?? "", askedIn(opened)];
+      const answer = () => state.ride(handles, id, asked);
+      return {
+        view: async () => viewOf<RideView>(await answer(), (ride) => ridePage(ride, handles.nowMs())),
+        json: answer,
+      };
+    }),
+    page("/drivers/:id", "One driver: its state, where it was, and refusals.", (opened) => {
+      const [id, asked] = [opened.context.req.param("id") ?? "", askedIn(opened)];
+      const answer = () => state.driver(handles, id, asked);
+      return {
+        view: async () => viewOf<DriverView>(await answer(), (driver) => driverPage(driver, handles.nowMs())),
+        json: answer,
+      };
+    }),
     page("/records/:topic/:partition/:offset", "A record of the log, as it is.", ({ request, context }) => {
       const answer = () => record(request, context);
       return { view: async () => viewOf(await answer(), recordPage), json: answer, still: true };

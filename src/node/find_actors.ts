@@ -43,7 +43,11 @@ export const findRides = (finding: Finding, wanted: RidesWanted): Promise<Found<
       (wanted.driverId === null || ride.driverId === wanted.driverId) &&
       (wanted.states === null || wanted.states.includes(ride.state)),
     show(memory, owner) {
-      const { events: _, refused: __, marks: ___, attempts: ____, ...row } = rideView(memory, owner);
+      const { events: _, forgotten_at: _____, refused: __, marks: ___, attempts: ____, ...row } = rideView(
+        memory,
+        owner,
+        finding.pipeline.context,
+      );
       return row;
     },
   });

@@ -44,6 +44,7 @@ import {
   lookWindow,
   partitionSeats,
   partitionViews,
+  rulesOf,
 } from "./views.ts";
 import { version } from "./version.ts";
 
@@ -268,6 +269,7 @@ function handlesOf(running: Running): Handles {
     watermarks: () => fleet?.seen()?.watermarks ?? own.watermarks(),
     fleet,
     board,
+    rules: () => rulesOf(pipeline),
     sink: () => sinkView(clickHouse),
     records: recordsOf(parts.log, pipeline.naming, running.erased),
     async history(city, { fromMs, untilMs, limit }) {

@@ -1,4 +1,6 @@
 /** What a process shows of its actors, partitions and ledgers: the answers behind the HTTP doors. */
+import type { AlertRuleWire } from "../../schemas/alert_rule.ts";
+import { builtInWire } from "../alerts/built_in.ts";
 import { cellOf } from "../../actors/driver.ts";
 import { marksOf, openRequestMs } from "../../actors/ride.ts";
 import { driverStatuses } from "../../schemas/driver_location.ts";
@@ -22,7 +24,7 @@ import type { Host } from "../runtime/host.ts";
 import type { PartitionActor } from "../runtime/partition.ts";
 import { type DriverMemory, trailStride } from "../stages/locations.ts";
 import type { Refused } from "../stages/intake.ts";
-import { type RideMemory, seenStride } from "../stages/rides.ts";
+import { forgottenMs, type RideMemory, seenStride } from "../stages/rides.ts";
 import { isoTime } from "../time.ts";
 import { type Ledger, sumLedgers } from "../windows/ledger.ts";
 import { effectiveWatermark, holder } from "../windows/sources.ts";
@@ -88,7 +90,7 @@ export const lookRide = (pipeline: Pipeline, speaker: Speaker, id: string): Look
     source: "ride-events",
     hosts: pipeline.rides,
     find: (fold) => fold.ride(id),
-    show: rideView,
+    show: (memory, owner) => rideView(memory, owner, pipeline.context),
   });
 
 export const lookDriver = (pipeline: Pipeline, speaker: Speaker, id: string): Looked<DriverView> =>
@@ -113,7 +115,12 @@ export const lookWindow = (
     show: explanationOf,
   });
 
-export function rideView({ ride, seen, refused }: RideMemory, owner: Provenance): RideView {
+export function rideView(
+  memory: RideMemory,
+  owner: Provenance,
+  context: Parameters<typeof forgottenMs>[1],
+): RideView {
+  const { ride, seen, refused } = memory;
   const { topic, partition } = owner;
   const events = Array.from({ length: seen.length / seenStride }, (_, i) => {
     const [, , type, eventMs, recordMs, offset] = seen.slice(i * seenStride, (i + 1) * seenStride) as [
@@ -154,6 +161,7 @@ export function rideView({ ride, seen, refused }: RideMemory, owner: Provenance)
     open_until: ride.state === "requested" && ride.requestedMs !== null
       ? isoTime(ride.requestedMs + openRequestMs)
       : null,
+    forgotten_at: isoTime(forgottenMs(memory, context)),
     events,
     refused: refusalView(refused, owner),
     owner,
@@ -311,6 +319,14 @@ export function cityWatermarks(pipeline: Pipeline): CityWatermarks {
         effectiveWatermark(slowest) === null ? " (not heard of yet)" : ""
       }`,
   };
+}
+
+/** Those that any of this process's city partitions was told last; the built-in ones where none was. */
+export function rulesOf(pipeline: Pipeline): readonly AlertRuleWire[] {
+  const sets = pipeline.cities.flatMap((host) => [...host.actors.values()])
+    .map((actor) => actor.fold.rules.newest)
+    .filter((set) => set !== null);
+  return sets.sort((a, b) => b.version - a.version)[0]?.rules ?? builtInWire;
 }
 
 export function ledgerView(pipeline: Pipeline): LedgerView {

@@ -68,10 +68,7 @@ export class RidesFold implements Fold {
     this.#boundariesMax = boundariesMax(context.windows, openRequestMs);
     this.#intake = new Intake(context, "ride-events", partition);
     this.#writer = new PartialWriter(context, "ride-events", partition);
-    this.#rides = new ActorTable(({ ride }) =>
-      ride.latestMs +
-      (ride.endedMs === null ? Math.max(limits.rideMsMax, context.endedRideMs) : context.endedRideMs)
-    );
+    this.#rides = new ActorTable((memory) => forgottenMs(memory, context));
   }
 
   fold(record: LogRecord, out: Outbox): void {
@@ -370,3 +367,9 @@ export function ridesStage(context: StageContext): Stage<RidesFold> {
     create: (partition) => new RidesFold(context, partition),
   };
 }
+
+/** Until when a ride is remembered after its newest event, in event time. */
+export const forgottenMs = (
+  { ride }: Pick<RideMemory, "ride">,
+  { endedRideMs }: Pick<StageContext, "endedRideMs">,
+): number => ride.latestMs + (ride.endedMs === null ? Math.max(limits.rideMsMax, endedRideMs) : endedRideMs);

@@ -1,6 +1,6 @@
 /** Eight cities whose figures move, and the pipeline behind them, over the doors' twin: what pages are looked at with. */
 import { isoTime, minuteMs, secondMs } from "../../src/time.ts";
-import { alertOf, partitionView, type Twin, windowOf } from "../unit/http/twin.ts";
+import { alertOf, driverView, partitionView, rideView, type Twin, windowOf } from "../unit/http/twin.ts";
 
 type City = {
   city: string;
@@ -91,6 +91,8 @@ export async function createWorld(twin: Twin, startMs: number): Promise<World> {
     },
     { topic: "driver-locations", read: 8_120_344, counted: 8_119_999, duplicates: 345, late: 2_310 },
   ];
+  addRide(twin, startMs);
+  addDriver(twin, startMs);
   twin.state.sink = {
     state: "running",
     rows: 8_210_331,
@@ -160,4 +162,81 @@ function partitionsAt(nowMs: number, watermarkMs: number) {
       });
     })
   );
+}
+
+const owner = (topic: string, partition: number, offset: number, nowMs: number) => ({
+  node: "node-1",
+  topic,
+  partition,
+  offset,
+  watermark: isoTime(nowMs - 31 * secondMs),
+  as_of: isoTime(nowMs),
+});
+
+/** A ride that was offered twice and goes on. */
+function addRide(twin: Twin, nowMs: number): void {
+  const at = (s: number) => nowMs + s * secondMs;
+  const steps: [type: string, s: number, delayMs: number][] = [
+    ["requested", -840, 210],
+    ["accepted", -812, 180],
+    ["cancelled", -700, 41_320],
+    ["accepted", -655, 150],
+    ["started", -420, 320],
+  ];
+  twin.state.rides.set("ride-abc-123", {
+    ...rideView("ride-abc-123", "started", owner("ride-events", 7, 92_661, nowMs)),
+    city: "manhattan",
+    user_id: "user-456",
+    driver_id: "driver-17",
+    requested_at: isoTime(at(-840)),
+    accepted_at: isoTime(at(-655)),
+    started_at: isoTime(at(-420)),
+    attempts: 2,
+    estimated_fare: 18.5,
+    marks: ["redispatched"],
+    forgotten_at: isoTime(at(-420 + 4 * 3_600)),
+    events: steps.map(([event_type, s, delayMs], i) => ({
+      event_type,
+      event_time: isoTime(at(s)),
+      record_time: isoTime(at(s) + delayMs),
+      topic: "ride-events",
+      partition: 7,
+      offset: 92_400 + i * 37,
+    })),
+    refused: {
+      code: "too_late",
+      topic: "ride-events",
+      partition: 7,
+      offset: 92_590,
+      at: isoTime(at(-61)),
+    },
+  });
+}
+
+function addDriver(twin: Twin, nowMs: number): void {
+  const trail = Array.from({ length: 24 }, (_, i) => ({
+    event_time: isoTime(nowMs - (24 - i) * 5 * secondMs),
+    record_time: isoTime(nowMs - (24 - i) * 5 * secondMs + 120 + i * 7),
+    offset: 810_000 + i * 61,
+    lat: 40.7306 + 0.0006 * i + 0.0012 * Math.sin(i / 3),
+    lng: -73.9866 + 0.0009 * i + 0.0008 * Math.cos(i / 2),
+    status: i < 6 ? "available" : i < 12 ? "en_route" : "on_trip",
+  }));
+  const { lat, lng } = trail.at(-1)!;
+  twin.state.drivers.set("driver-17", {
+    ...driverView({
+      driver_id: "driver-17",
+      lat,
+      lng,
+      last_seen_at: trail.at(-1)!.event_time,
+      owner: owner("driver-locations", 11, 867_328, nowMs),
+    }),
+    city: "manhattan",
+    status: "on_trip",
+    speed_kmh: 31,
+    heading: 52,
+    ride_id: "ride-abc-123",
+    jumps: 1,
+    trail,
+  });
 }

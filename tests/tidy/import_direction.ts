@@ -94,8 +94,8 @@ export const importTable: Readonly<Record<string, Row>> = {
     packages: ["chdb", "node:crypto", "node:zlib"],
   },
   http: {
-    // Of the actors: in which cell a place is that was rounded.
-    may: ["schemas", "telemetry", "codec", "root", "actors/cell.ts"],
+    // Of the actors: in which cell a place is that was rounded, and what the marks of a ride mean. and what marks of a ride mean.
+    may: ["schemas", "telemetry", "codec", "root", "actors/cell.ts", "actors/ride_table.ts"],
     types: { "src/windows/ledger.ts": "the ledger is shown as it is kept" },
     packages: [
       "hono",

@@ -2,7 +2,7 @@
 import { type CityRow, type CityState, watchMinutes } from "../city_row.ts";
 import type { StatusView } from "../status_view.ts";
 import { type Markup, markup } from "./markup.ts";
-import { age, clockOf, plural } from "./wording.ts";
+import { age, clockOf, plural, spaced } from "./wording.ts";
 
 const shapes: Record<CityState, Markup> = {
   firing: markup`<path class="fill" d="M8 1.6 15.2 14.2H.8Z"/><path class="cut" d="M8 6v4M8 11.6v1.2"/>`,
@@ -15,12 +15,14 @@ const shapes: Record<CityState, Markup> = {
 export const mark = (state: CityState): Markup =>
   markup`<svg class="mark" viewBox="0 0 16 16" aria-hidden="true">${shapes[state]}</svg>`;
 
-export function stateText(row: Pick<CityRow, "state" | "since" | "watched_minutes">): string {
+export function stateText(
+  row: Pick<CityRow, "state" | "since" | "watched_minutes" | "watch_minutes">,
+): string {
   switch (row.state) {
     case "firing":
       return `firing since ${clockOf(row.since)}`;
     case "watching":
-      return `watching ${row.watched_minutes ?? 0} of ${watchMinutes} min`;
+      return `watching ${row.watched_minutes ?? 0} of ${row.watch_minutes ?? watchMinutes} min`;
     case "no_data":
       return "no fresh data";
     case "ok":
@@ -31,10 +33,14 @@ export function stateText(row: Pick<CityRow, "state" | "since" | "watched_minute
 }
 
 export function stateMarkup(row: CityRow): Markup {
-  const last = row.state === "no_data" ? markup`<small>last ${clockOf(row.since)}</small>` : null;
-  return markup`<span class="state is-${row.state}">${mark(row.state)}<span>${
-    stateText(row)
-  }${last}</span></span>`;
+  const more = row.state === "no_data"
+    ? `last ${clockOf(row.since)}`
+    : row.rule === null
+    ? null
+    : spaced(row.rule);
+  return markup`<span class="state is-${row.state}">${mark(row.state)}<span>${stateText(row)}${
+    more === null ? null : markup`<small>${more}</small>`
+  }</span></span>`;
 }
 
 /** The window whose figures are shown: the one that moves, else the last complete one, unless it is old news. */

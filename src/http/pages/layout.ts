@@ -120,3 +120,18 @@ export function line(
     )
   }</tr>`;
 }
+
+/** A line's cells in the order of the columns. */
+export function cellsOf(
+  columns: readonly Column[],
+  cells: readonly (Markup | string)[],
+): readonly [Cell, ...Cell[]] {
+  const [head, ...rest] = columns.map(({ key, label }, i) => ({ key, label, cell: cells[i] ?? "" }));
+  return [head!, ...rest];
+}
+
+/** A strip of the few figures that matter most. */
+export const figures = (entries: readonly (readonly [label: string, value: Markup | string])[]): Markup =>
+  markup`<dl class="figures">${
+    entries.map(([label, value]) => markup`<div><dt>${label}</dt><dd>${value}</dd></div>`)
+  }</dl>`;

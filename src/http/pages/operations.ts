@@ -63,7 +63,7 @@ line, Ctrl+K looks something up.</p>`;
 
 const columns: readonly Column[] = [
   { key: "city", label: "City" },
-  { key: "state", label: "State", help: "of the cancellation alert: above 30 % for 5 minutes" },
+  { key: "state", label: "State", help: "of the alert that matters most now" },
   { key: "completion", label: "Completed", help: "completed rides of those that ended" },
   { key: "cancelled", label: "Cancelled", help: "cancelled rides of those that ended, by whom" },
   { key: "accept", label: "To accept", help: "median wait from request to acceptance" },

@@ -3,7 +3,7 @@ import type { AlertTransition } from "../../../schemas/alert.ts";
 import type { FleetNode, LedgerView, PartitionView } from "../../../schemas/http.ts";
 import { levelMark } from "../charts/level.ts";
 import type { PipelineView, RefusedSample } from "../pipeline_view.ts";
-import { type Column, line, place, type Slots, table } from "./layout.ts";
+import { cellsOf, type Column, figures, line, place, type Slots, table } from "./layout.ts";
 import { type Markup, markup, nothing } from "./markup.ts";
 import { cityPath } from "./operations.ts";
 import { recordLink } from "./record_link.ts";
@@ -87,7 +87,7 @@ const most = (values: readonly (number | null)[]): number | null => {
 /** The greatest of each measure, over all partitions. */
 function worstOf({ partitions, sink, ledger, watermarks }: PipelineView, nowMs: number): Markup {
   const refused = Object.values(ledger.total).reduce((sum, { dead_lettered }) => sum + dead_lettered, 0);
-  const figures: [label: string, value: Markup | string][] = [
+  const measures: [label: string, value: Markup | string][] = [
     ["longest lag", secondsText(most(partitions.map((p) => p.lag_seconds)))],
     ["most records waiting", whole(most(partitions.map((p) => p.lag_records)))],
     [
@@ -100,9 +100,7 @@ function worstOf({ partitions, sink, ledger, watermarks }: PipelineView, nowMs: 
     ["oldest row waiting", sink.state === "off" ? none : secondsText(sink.oldest_seconds)],
     ["dead letters", whole(refused)],
   ];
-  return markup`<h2 class="unseen">The worst of each measure</h2><dl class="figures">${
-    figures.map(([label, value]) => markup`<div><dt>${label}</dt><dd>${value}</dd></div>`)
-  }</dl>`;
+  return markup`<h2 class="unseen">The worst of each measure</h2>${figures(measures)}`;
 }
 
 const partitionColumns: readonly Column[] = [
@@ -117,11 +115,6 @@ const partitionColumns: readonly Column[] = [
   { key: "behind", label: "Behind", help: "how far the watermark is behind the clock" },
   { key: "snapshot", label: "Snapshot", help: "age of the newest snapshot" },
 ];
-
-const cellsOf = (columns: readonly Column[], cells: readonly (Markup | string)[]) => {
-  const [head, ...rest] = columns.map(({ key, label }, i) => ({ key, label, cell: cells[i] ?? "" }));
-  return [head!, ...rest] as const;
-};
 
 const stateTones: Partial<Record<PartitionView["state"], string>> = {
   stopped: "bad",

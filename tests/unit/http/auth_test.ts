@@ -47,6 +47,8 @@ const rules: Record<string, Scope> = {
   "GET /metrics": "read",
   "GET /": "read",
   "GET /sre": "read",
+  "GET /rides/:id": "read",
+  "GET /drivers/:id": "read",
   "GET /find": "read",
   "GET /records/:topic/:partition/:offset": "admin",
   "GET /v1/records/:topic/:partition/:offset": "admin",

@@ -9,6 +9,7 @@ import type { AlertTransition } from "../../../schemas/alert.ts";
 import type { CityWindow } from "../../../schemas/city_window.ts";
 import type { ErasureView } from "../../../schemas/erasure.ts";
 import type { WindowExplanation } from "../../../schemas/explanation.ts";
+import { builtInWire } from "../../../src/alerts/built_in.ts";
 import { decodeDriverLocation } from "../../../src/codec/driver_location.ts";
 import { decodeRideEvent } from "../../../src/codec/ride_event.ts";
 import { erasedSet } from "../../../src/erased.ts";
@@ -189,6 +190,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     watermarks: () => state.watermarks,
     fleet: null,
     board,
+    rules: () => builtInWire,
     sink: () => state.sink,
     records: recordsOf(log, naming, erasedSet()),
     async history(city, { fromMs, untilMs, limit }) {
@@ -345,7 +347,7 @@ function explanationOf(window: CityWindow, owner: Provenance): Omit<WindowExplan
   return { city, window_start, window_end, window, watermarks, ...parts, owner };
 }
 
-function rideView(id: string, type: string, owner: Provenance): RideView {
+export function rideView(id: string, type: string, owner: Provenance): RideView {
   return {
     ride_id: id,
     state: type,
@@ -363,13 +365,14 @@ function rideView(id: string, type: string, owner: Provenance): RideView {
     fare: null,
     marks: [],
     open_until: null,
+    forgotten_at: "2026-01-15T16:00:00.000Z",
     events: [],
     refused: null,
     owner,
   };
 }
 
-function driverView(
+export function driverView(
   known: Pick<DriverView, "driver_id" | "lat" | "lng" | "last_seen_at" | "owner">,
 ): DriverView {
   return {
