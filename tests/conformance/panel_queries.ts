@@ -32,6 +32,7 @@ export async function askable(
     from: sqlTime(fromMs),
     to: sqlTime(toMs),
     city: cities[0] ?? "",
+    topic: "ride-events",
     limit: 60,
     window_minutes: 5,
   };
