@@ -14,6 +14,7 @@ type Held<A> = { actor: A; lookMs: number };
 export class ActorTable<A> {
   #held = new Map<string, Held<A>>();
   #buckets = new Map<number, string[]>();
+  #oldest: MapIterator<string> | null = null;
   readonly #dueMs: (actor: A) => number;
 
   /** `dueMs`: the watermark at which the actor may leave. */
@@ -70,8 +71,11 @@ export class ActorTable<A> {
 
   /** Lets the one that came first go, to keep a bound. */
   evictOldest(): void {
-    const oldest = this.#held.keys().next();
-    if (!oldest.done) this.#held.delete(oldest.value);
+    // Goes on where it stood: what is before it has left, and a new iterator would step over all of that again.
+    this.#oldest ??= this.#held.keys();
+    const oldest = this.#oldest.next();
+    if (oldest.done) this.#oldest = null;
+    else this.#held.delete(oldest.value);
   }
 
   #bucketOf(actor: A): number {

@@ -18,7 +18,10 @@ export type Register = {
   riders: string;
 };
 
-type Pane = {
+/** A register as it grows. What it gets is added by `PaneTable`, or to the values of one that `touch` returned. */
+export type Pane = {
+  readonly city: string;
+  readonly paneStartMs: number;
   position: number;
   offset: number;
   values: number[];
@@ -31,7 +34,7 @@ export class PaneTable {
   readonly #width: number;
   #cities = new Map<string, Map<number, Pane>>();
   #size = 0;
-  #changed: { city: string; paneStartMs: number; pane: Pane }[] = [];
+  #changed: Pane[] = [];
 
   constructor(width: number) {
     this.#width = width;
@@ -53,16 +56,12 @@ export class PaneTable {
 
   /** Adds to one value of the pane at that time. One record may change a pane several times: one position. */
   add(city: string, atMs: number, field: number, by: number, offset: number): void {
-    const pane = this.#touch(city, atMs, offset);
-    pane.values[field]! += by;
+    this.touch(city, atMs, offset).values[field]! += by;
   }
 
   /** Notes a rider in the pane; true when it is the first time. */
   addRider(city: string, atMs: number, high: number, low: number, offset: number): boolean {
-    const pane = this.#touch(city, atMs, offset);
-    if (!pane.riders.add(high, low)) return false;
-    pane.newRiders.push(high, low);
-    return true;
+    return addRider(this.touch(city, atMs, offset), high, low);
   }
 
   /** The values of a city summed over the panes in [fromMs, untilMs); null when there is no pane. */
@@ -85,18 +84,12 @@ export class PaneTable {
 
   /** Takes the changed registers, in the order they were first changed. */
   takeChanged(): Register[] {
-    const taken = this.#changed.map(({ city, paneStartMs, pane }) => {
+    const taken = this.#changed.map((pane) => {
+      const { city, paneStartMs, position, offset } = pane;
       pane.changed = false;
       const riders = pane.newRiders.length === 0 ? "" : packHashes(pane.newRiders);
       pane.newRiders = [];
-      return {
-        city,
-        paneStartMs,
-        position: pane.position,
-        offset: pane.offset,
-        values: pane.values.slice(),
-        riders,
-      };
+      return { city, paneStartMs, position, offset, values: pane.values.slice(), riders };
     });
     this.#changed = [];
     return taken;
@@ -105,11 +98,11 @@ export class PaneTable {
   /** Marks everything as to be published again, riders included: once, after a cold start. */
   markAll(): void {
     this.#changed = [];
-    for (const [city, panes] of this.#cities) {
-      for (const [paneStartMs, pane] of panes) {
+    for (const panes of this.#cities.values()) {
+      for (const pane of panes.values()) {
         pane.newRiders = pairsOf(pane.riders);
         pane.changed = true;
-        this.#changed.push({ city, paneStartMs, pane });
+        this.#changed.push(pane);
       }
     }
   }
@@ -137,14 +130,9 @@ export class PaneTable {
     for (let i = 0; i < pairs.length; i += 2) riders.add(pairs[i]!, pairs[i + 1]!);
     this.#size++;
     const { position, offset, values } = entry;
-    this.#panesOf(entry.city).set(entry.paneStartMs, {
-      position,
-      offset,
-      values,
-      riders,
-      newRiders: [],
-      changed: false,
-    });
+    const { city, paneStartMs } = entry;
+    const pane = { city, paneStartMs, position, offset, values, riders, newRiders: [], changed: false };
+    this.#panesOf(city).set(paneStartMs, pane);
   }
 
   #panesOf(city: string): Map<number, Pane> {
@@ -153,13 +141,18 @@ export class PaneTable {
     return panes;
   }
 
-  #touch(city: string, atMs: number, offset: number): Pane {
+  /**
+   * The pane at that time, as one that the record changes: one position, however often it is asked for. What is added
+   * to its values before the next flush is published with it.
+   */
+  touch(city: string, atMs: number, offset: number): Pane {
     const panes = this.#panesOf(city);
     const paneStartMs = paneStart(atMs);
     let pane = panes.get(paneStartMs);
     if (pane === undefined) {
       const values = new Array<number>(this.#width).fill(0);
-      pane = { position: 0, offset: -1, values, riders: new Table64(), newRiders: [], changed: false };
+      const riders = new Table64();
+      pane = { city, paneStartMs, position: 0, offset: -1, values, riders, newRiders: [], changed: false };
       panes.set(paneStartMs, pane);
       this.#size++;
     }
@@ -169,8 +162,15 @@ export class PaneTable {
     }
     if (!pane.changed) {
       pane.changed = true;
-      this.#changed.push({ city, paneStartMs, pane });
+      this.#changed.push(pane);
     }
     return pane;
   }
+}
+
+/** Notes a rider in the pane; true when it is the first time. */
+export function addRider(pane: Pane, high: number, low: number): boolean {
+  if (!pane.riders.add(high, low)) return false;
+  pane.newRiders.push(high, low);
+  return true;
 }
