@@ -36,9 +36,12 @@ function quickHash(userId: string): string {
 
 export function erasedSet(): ErasedSet {
   const byQuick = new Map<string, ErasedRider[]>();
+  /** The upper halves of the quick hashes: every event is asked for, and nearly none is of an erased rider. */
+  const highs = new Set<number>();
   const pseudonyms = new Set<string>();
   const riders: ErasedRider[] = [];
   const find = (userId: string): ErasedRider | undefined => {
+    if (!highs.has(hash64(userId).high)) return undefined;
     const same = byQuick.get(quickHash(userId));
     if (same === undefined) return undefined;
     const { sha256 } = riderHash(userId);
@@ -53,6 +56,7 @@ export function erasedSet(): ErasedSet {
     add(erased) {
       const same = byQuick.get(erased.rider.quick) ?? [];
       if (same.some(({ rider }) => rider.sha256 === erased.rider.sha256)) return false;
+      highs.add(parseInt(erased.rider.quick.slice(0, 8), 16));
       byQuick.set(erased.rider.quick, [...same, erased]);
       pseudonyms.add(erased.pseudonym);
       riders.push(erased);

@@ -41,6 +41,20 @@ export function hash64(text: string): Hash64 {
   return { high: a >>> 0, low: b >>> 0 };
 }
 
+/** The same of ASCII bytes, as [high, low]: without making the text, nor anything else. */
+export function hashAscii(bytes: Uint8Array, from: number, to: number, into: Uint32Array): void {
+  let a = 0x9e3779b1 ^ (to - from);
+  let b = 0x85ebca77;
+  for (let i = from; i < to; i++) {
+    const unit = bytes[i]!;
+    a = Math.imul(rotate(a ^ Math.imul(unit, 0xcc9e2d51), 13), 0x1b873593);
+    b = Math.imul(rotate(b ^ Math.imul(unit, 0x27d4eb2f), 17), 0x165667b1) + a | 0;
+  }
+  a = finish(a ^ rotate(b, 16));
+  into[0] = a;
+  into[1] = finish(b ^ a);
+}
+
 const rotate = (x: number, by: number) => (x << by) | (x >>> (32 - by));
 
 function finish(x: number): number {

@@ -13,6 +13,7 @@ import {
   type RideEventType,
   rideEventTypes,
 } from "../../schemas/ride_event.ts";
+import { hashAscii } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { CityNames } from "./city_names.ts";
 import { toCents } from "./money.ts";
@@ -49,6 +50,7 @@ export class RideEventScan {
   readonly #cities = new CityNames();
   /** From and to of each text of `rideTexts`, -1 where it is absent; then of lat and lng of both places. */
   readonly #spans = new Int32Array(2 * 9);
+  readonly #derived = new Uint8Array(2 * limits.idCharsMax + 64);
   #bytes: Uint8Array = new Uint8Array(0);
 
   /** Whether the bytes are a valid event in its plain form; false decides nothing. */
@@ -82,25 +84,55 @@ export class RideEventScan {
     return this.#spans[2 * text]! >= 0;
   }
 
+  /** Where the text stands in the bytes that were scanned; -1 when it is absent. */
+  from(text: RideText): number {
+    return this.#spans[2 * text]!;
+  }
+
+  to(text: RideText): number {
+    return this.#spans[2 * text + 1]!;
+  }
+
+  text(text: RideText): string | null {
+    const from = this.#spans[2 * text]!;
+    return from < 0 ? null : asciiOf(this.#bytes, from, this.#spans[2 * text + 1]!);
+  }
+
+  pickup(): Place | null {
+    return this.#place(5);
+  }
+
+  /** The hash of the event's id, as hash64() gives it of `eventId`. */
+  hashEventId(into: Uint32Array): void {
+    if (this.has(rideTexts.event_id)) {
+      hashAscii(this.#bytes, this.from(rideTexts.event_id), this.to(rideTexts.event_id), into);
+      return;
+    }
+    const at = this.#copy(rideTexts.ride_id, 0);
+    const middle = `|${this.type}|${this.timeMs}|`;
+    for (let i = 0; i < middle.length; i++) this.#derived[at + i] = middle.charCodeAt(i);
+    hashAscii(this.#derived, 0, this.#copy(rideTexts.driver_id, at + middle.length), into);
+  }
+
   /** The whole event, as parseRideEvent() gives it. */
   event(): RideEvent {
-    const rideId = this.#text(rideTexts.ride_id)!;
-    const driverId = this.#text(rideTexts.driver_id);
+    const rideId = this.text(rideTexts.ride_id)!;
+    const driverId = this.text(rideTexts.driver_id);
     const { type, timeMs } = this;
     return {
       type,
       rideId,
       timeMs,
-      eventId: this.#text(rideTexts.event_id) ?? `${rideId}|${type}|${timeMs}|${driverId ?? ""}`,
+      eventId: this.text(rideTexts.event_id) ?? `${rideId}|${type}|${timeMs}|${driverId ?? ""}`,
       city: this.city,
-      userId: this.#text(rideTexts.user_id),
+      userId: this.text(rideTexts.user_id),
       driverId,
       pickup: this.#place(5),
       dropoff: this.#place(7),
       estimatedFareCents: this.estimatedFareCents,
       fareCents: this.fareCents,
       cancelledBy: this.cancelledBy,
-      reason: this.#text(rideTexts.reason),
+      reason: this.text(rideTexts.reason),
     };
   }
 
@@ -199,9 +231,10 @@ export class RideEventScan {
     return cursor.take(closeBrace);
   }
 
-  #text(text: RideText): string | null {
-    const from = this.#spans[2 * text]!;
-    return from < 0 ? null : asciiOf(this.#bytes, from, this.#spans[2 * text + 1]!);
+  /** Copies the text to where an id is derived; returns where it ends. */
+  #copy(text: RideText, at: number): number {
+    for (let i = this.from(text); i < this.to(text); i++) this.#derived[at++] = this.#bytes[i]!;
+    return at;
   }
 
   #place(span: number): Place | null {

@@ -56,6 +56,13 @@ export class Intake {
     }
   }
 
+  /** The same of an id that stands in the record's value. Mostly it is the record's key as well. */
+  readBytes({ key, value }: LogRecord, from: number, to: number): void {
+    this.ledger.read++;
+    const id = key !== null && isIn(key, value, from, to) ? key : value.subarray(from, to);
+    if (this.#context.partitionOf(this.#topic, id) !== this.#partition) this.ledger.misplaced++;
+  }
+
   counted(): void {
     this.ledger.counted++;
     this.failures = 0;
@@ -145,4 +152,10 @@ export class Intake {
       generation: String(this.#context.generation),
     };
   }
+}
+
+function isIn(key: Uint8Array, value: Uint8Array, from: number, to: number): boolean {
+  if (key.length !== to - from) return false;
+  for (let i = 0; i < key.length; i++) if (key[i] !== value[from + i]) return false;
+  return true;
 }

@@ -5,165 +5,182 @@
  * counted in the pane of its city and minute. An event's city is its own, else the first one its ride named, else
  * `unknown`; it is never moved afterwards.
  */
-import { cellAt } from "../../actors/cell.ts";
-import {
-  applyRide,
-  decideRide,
-  newRide,
-  openRequestMs,
-  type Ride,
-  type RideEffect,
-} from "../../actors/ride.ts";
-import { type RideEvent, type RideEventType, rideEventTypes } from "../../schemas/ride_event.ts";
-import { decodeRideEvent } from "../codec/ride_event.ts";
+import { applyRide, decideRide, newRide, openRequestMs, type Ride } from "../../actors/ride.ts";
+import { type RideEvent, rideEventTypes } from "../../schemas/ride_event.ts";
+import { parseRideEvent } from "../codec/ride_event.ts";
+import { RideEventScan, rideTexts } from "../codec/scan_ride_event.ts";
 import { type Rejection, shown } from "../codec/rejection.ts";
 import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, Stage } from "../fold.ts";
 import { hash64, utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import { isoTime } from "../time.ts";
-import { type CellCounts, CellTable, type CellTableState } from "../windows/cells.ts";
-import { IntervalGauge } from "../windows/gauges.ts";
-import { bucketOf } from "../windows/histogram.ts";
 import type { Ledger } from "../windows/ledger.ts";
-import { PaneTable, type Register } from "../windows/panes.ts";
-import { paneMs, paneStart } from "../windows/settings.ts";
-import { ActorTable } from "./actor_table.ts";
+import type { Register } from "../windows/panes.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
-import { Intake, noteRefusal, type Refused } from "./intake.ts";
-import { field, paneWidth, waitFrom } from "./pane_fields.ts";
-import { type Ahead, PartialWriter, trimmed } from "./partial_writer.ts";
+import { Intake } from "./intake.ts";
+import { type Ahead, PartialWriter } from "./partial_writer.ts";
 import { rideFactOf } from "./ride_fact.ts";
-
-const eventField: Record<RideEventType, number> = {
-  requested: field.requests,
-  accepted: field.acceptances,
-  started: field.starts,
-  completed: field.completions,
-  cancelled: field.cancellations,
-};
-
-/** A ride with the events it has seen: `seen` holds, per event, what `seenStride` numbers say. */
-export type RideMemory = { ride: Ride; seen: number[]; refused: Refused | null };
-/** id hash high, id hash low, event type, event time ms, record time ms, offset. */
-export const seenStride = 6;
+import { RideCounts, type RideCountsState } from "./ride_counts.ts";
+import { noRow, type RideMemory, RideRows } from "./ride_rows.ts";
+import { UsualSteps } from "./usual_steps.ts";
 
 export class RidesFold implements Fold {
   readonly #context: StageContext;
   readonly #boundariesMax: number;
   readonly #intake: Intake;
-  readonly #panes = new PaneTable(paneWidth);
-  readonly #open = new IntervalGauge();
-  /** Where rides were requested, by the minute. */
-  readonly #cells = new CellTable(limits.cellsPerCityMax);
+  readonly #counts: RideCounts;
   readonly #writer: PartialWriter;
-  readonly #rides: ActorTable<RideMemory>;
+  readonly #rides: RideRows;
+  readonly #usual: UsualSteps;
+  readonly #scan = new RideEventScan();
+  /** High and low half of what was hashed last. */
+  readonly #hash = new Uint32Array(2);
   readonly #partition: number;
+  readonly #hasShortWay: boolean;
+  readonly #decide: typeof decideRide;
   #nextOffset = 0;
 
-  constructor(context: StageContext, partition: number) {
+  /** With `decide`, all events go the long way and are decided by that: for comparing, and for faults. */
+  constructor(context: StageContext, partition: number, { decide }: { decide?: typeof decideRide } = {}) {
+    this.#hasShortWay = decide === undefined;
+    this.#decide = decide ?? decideRide;
     this.#context = context;
     this.#partition = partition;
     this.#boundariesMax = boundariesMax(context.windows, openRequestMs);
     this.#intake = new Intake(context, "ride-events", partition);
+    this.#counts = new RideCounts(context);
     this.#writer = new PartialWriter(context, "ride-events", partition);
-    this.#rides = new ActorTable((memory) => forgottenMs(memory, context));
+    this.#rides = new RideRows((latestMs, hasEnded) => forgottenAtMs(latestMs, hasEnded, context));
+    this.#usual = new UsualSteps(this.#rides);
   }
 
   fold(record: LogRecord, out: Outbox): void {
     this.#nextOffset = record.offset + 1;
-    const decoded = decodeRideEvent(record.value);
-    if (!decoded.ok) {
-      this.#intake.read(null);
-      this.#intake.deadLetter(record, decoded, out);
-      return;
+    if (this.#hasShortWay && this.#scan.scan(record.value)) {
+      this.#intake.readBytes(record, this.#scan.from(rideTexts.ride_id), this.#scan.to(rideTexts.ride_id));
+      if (!this.#takeUsual(record, out)) this.#take(record, this.#scan.event(), out);
+    } else {
+      const decoded = parseRideEvent(record.value);
+      this.#intake.read(decoded.ok ? decoded.event.rideId : null);
+      if (decoded.ok) this.#take(record, decoded.event, out);
+      else this.#intake.deadLetter(record, decoded, out);
     }
-    const event = decoded.event;
-    this.#intake.read(event.rideId);
-    this.#take(record, event, out);
     this.#intake.check();
+  }
+
+  /** The short way of an event that is on time, new, and a usual step of its ride; false for all others. */
+  #takeUsual(record: LogRecord, out: Outbox): boolean {
+    const [event, rides, bytes] = [this.#scan, this.#rides, record.value];
+    const { timeMs } = event;
+    if (this.#intake.watermark.classify(timeMs, record.timestampMs) !== "on_time") return false;
+    if (this.#counts.panes.size >= limits.panesPerPartitionMax) return false;
+    if (rides.size >= limits.ridesPerPartitionMax) return false;
+    const [from, to] = [event.from(rideTexts.ride_id), event.to(rideTexts.ride_id)];
+    const known = rides.find(bytes, from, to);
+    if (!this.#usual.isUsual(known, event) || this.#isErased(known)) return false;
+    event.hashEventId(this.#hash);
+    const [high, low] = [this.#hash[0]!, this.#hash[1]!];
+    if (known !== noRow) {
+      if (rides.hasSeen(known, high, low) || rides.seenEvents(known) >= limits.rideEventsMax) return false;
+    }
+    const row = known === noRow ? rides.add(bytes, from, to) : known;
+    const city = event.city ?? rides.city(row) ?? "unknown";
+    this.#usual.take(row, event, bytes, city);
+    rides.see(row, high, low, rideEventTypes.indexOf(event.type), timeMs, record.timestampMs, record.offset);
+    if (known === noRow) rides.enter(row);
+    else if (this.#usual.outcome !== null) rides.hasten(row);
+    this.#counts.countUsual(event, this.#usual, city, record);
+    if (this.#usual.outcome !== null) this.#tellUsual(row, record, out);
+    this.#intake.counted();
+    this.#writer.told(record.timestampMs);
+    this.#advance(timeMs, record);
+    return true;
+  }
+
+  /** The outcome is the third effect of the step, or the second: facts are named by their place among them. */
+  #tellUsual(row: number, record: LogRecord, out: Outbox): void {
+    const earns = this.#usual.outcome === "completed" && this.#scan.fareCents !== null;
+    this.#tell(this.#rides.ride(row), false, earns ? 2 : 1, record, out);
   }
 
   #take(record: LogRecord, event: RideEvent, out: Outbox): void {
     const timeliness = this.#intake.watermark.classify(event.timeMs, record.timestampMs);
-    const known = this.#rides.get(event.rideId);
+    const row = this.#rides.findId(event.rideId);
+    const refuse = (code: string) => {
+      if (row !== noRow) this.#rides.refuse(row, { code, offset: record.offset, atMs: record.timestampMs });
+    };
     if (timeliness === "future") {
-      noteRefusal(known, "event_time_future", record);
+      refuse("event_time_future");
       this.#intake.tooEarly(record, event.timeMs, out);
       return;
     }
     const id = hash64(event.eventId);
-    if (known !== undefined && hasSeen(known.seen, id.high, id.low)) {
-      noteRefusal(known, "duplicate", record);
+    if (row !== noRow && this.#rides.hasSeen(row, id.high, id.low)) {
+      refuse("duplicate");
       this.#intake.duplicate();
     } else if (timeliness === "too_late") {
-      noteRefusal(known, "too_late", record);
+      refuse("too_late");
       this.#intake.late(record, event.timeMs, "too_late", out);
     } else {
-      const full = this.#full(known, event);
+      const full = this.#full(row, event);
       if (full !== null) {
-        noteRefusal(known, full.code, record);
+        refuse(full.code);
         this.#intake.deadLetter(record, full, out);
         return;
       }
-      const memory = known ?? { ride: newRide(event.rideId), seen: [], refused: null };
-      if (!this.#apply(memory, known === undefined, record, event, id, out)) return;
+      if (!this.#apply(row, record, event, id, out)) return;
       if (timeliness === "late") this.#intake.late(record, event.timeMs, "late", out);
     }
-    this.#advance(event, record);
+    this.#advance(event.timeMs, record);
   }
 
   /** What the event cannot be applied for: a bound that keeps one producer from taking all the memory. */
-  #full(known: RideMemory | undefined, event: RideEvent): Rejection | null {
-    if (known !== undefined && known.seen.length >= limits.rideEventsMax * seenStride) {
+  #full(row: number, event: RideEvent): Rejection | null {
+    if (row !== noRow && this.#rides.seenEvents(row) >= limits.rideEventsMax) {
       const message = `ride_id ${event.rideId} has ${limits.rideEventsMax} events already; allowed: no more`;
       return { code: "ride_events_exceeded", field: "ride_id", message };
     }
-    const city = event.city ?? known?.ride.city ?? "unknown";
-    if (this.#panes.size < limits.panesPerPartitionMax || this.#panes.has(city, event.timeMs)) return null;
+    const city = event.city ?? this.#rides.city(row) ?? "unknown";
+    if (this.#counts.hasRoom(city, event.timeMs)) return null;
     const message = `city is ${
       shown(city)
-    }; the partition holds ${this.#panes.size} cities and minutes already; allowed: no more`;
+    }; the partition holds ${this.#counts.panes.size} cities and minutes already; allowed: no more`;
     return { code: "cities_exceeded", field: "city", message };
   }
 
   /** Decides first and writes then: a throw in between costs the record only. */
   #apply(
-    memory: RideMemory,
-    isNew: boolean,
+    known: number,
     record: LogRecord,
     event: RideEvent,
     id: { high: number; low: number },
     out: Outbox,
   ): boolean {
-    const { ride } = memory;
+    const ride = known === noRow ? newRide(event.rideId) : this.#rides.ride(known);
     const city = event.city ?? ride.city ?? "unknown";
     let step;
     try {
-      step = decideRide(ride, event, { city, accepts: (timeMs) => this.#intake.watermark.accepts(timeMs) });
+      step = this.#decide(ride, event, { city, accepts: (timeMs) => this.#intake.watermark.accepts(timeMs) });
     } catch (thrown) {
       this.#intake.handlerThrew(record, thrown, out);
       return false;
     }
     this.#forget(step.changes);
     const before = step.effects.some((e) => e.kind === "outcome" && e.taken_back) ? { ...ride } : ride;
-    const changed = { ...ride, ...step.changes };
-    step.effects.forEach((effect, n) =>
-      this.#perform(effect, effect.kind === "outcome" && effect.taken_back ? before : changed, n, record, out)
-    );
     applyRide(ride, step);
-    memory.seen.push(
-      id.high,
-      id.low,
-      rideEventTypes.indexOf(event.type),
-      event.timeMs,
-      record.timestampMs,
-      record.offset,
-    );
-    if (isNew) this.#remember(memory);
-    else if (ride.endedMs !== null) this.#rides.hasten(ride.id);
-    this.#count(event, city, record.offset);
+    step.effects.forEach((effect, n) => {
+      if (effect.kind !== "outcome") this.#counts.add(effect, record.offset);
+      else this.#tell(effect.taken_back ? before : ride, effect.taken_back, n, record, out);
+    });
+    const row = known === noRow ? this.#newRow(event.rideId) : known;
+    this.#rides.write(row, ride);
+    const type = rideEventTypes.indexOf(event.type);
+    this.#rides.see(row, id.high, id.low, type, event.timeMs, record.timestampMs, record.offset);
+    if (known === noRow) this.#rides.enter(row);
+    else if (ride.endedMs !== null) this.#rides.hasten(row);
+    this.#counts.count(event, city, record.offset);
     this.#intake.counted();
     this.#writer.told(record.timestampMs);
     return true;
@@ -178,93 +195,59 @@ export class RidesFold implements Fold {
     return true;
   }
 
+  /** Whether the ride's rider, or the one whom its event names, was erased. */
+  #isErased(row: number): boolean {
+    const { erased } = this.#context;
+    if (erased === undefined || erased.riders.length === 0) return false;
+    return erased.pseudonymOf(this.#rides.userId(row) ?? this.#scan.text(rideTexts.user_id)) !== null;
+  }
+
   /** Forgets the erased riders that are in memory, a ride a step; yields whether there was something to forget. */
   *forgetErased(): Generator<boolean> {
-    for (const { ride } of this.actors()) yield this.#forget(ride);
-  }
-
-  #perform(effect: RideEffect, ride: Ride, n: number, record: LogRecord, out: Outbox): void {
-    switch (effect.kind) {
-      case "count":
-        this.#panes.add(effect.city, effect.atMs, field[effect.counter], effect.by, record.offset);
-        break;
-      case "wait":
-        this.#panes.add(effect.city, effect.atMs, waitFrom + bucketOf(effect.seconds), 1, record.offset);
-        break;
-      case "open":
-        this.#open.add(effect.city, effect.fromMs, effect.untilMs, effect.by);
-        break;
-      case "outcome": {
-        if (!isPublished(this.#context.cut, record.timestampMs)) return;
-        const source = {
-          logEpoch: this.#context.logEpoch,
-          partition: this.#partition,
-          offset: record.offset,
-          n,
-        };
-        const fact = rideFactOf(ride, effect.taken_back, source, this.#context.generation);
-        const headers = { source_timestamp: isoTime(record.timestampMs) };
-        out.push({ topic: "ride-facts", key: utf8(ride.id), value: utf8(JSON.stringify(fact)), headers });
-      }
+    for (const row of this.#rides.rows()) {
+      const ride = this.#rides.ride(row);
+      const forgotten = this.#forget(ride);
+      if (forgotten) this.#rides.write(row, ride);
+      yield forgotten;
     }
   }
 
-  #count(event: RideEvent, city: string, offset: number): void {
-    const at = event.timeMs;
-    this.#panes.add(city, at, field.total_events, 1, offset);
-    this.#panes.add(city, at, eventField[event.type], 1, offset);
-    if (event.type === "requested" && event.pickup !== null) {
-      this.#cells.add(paneStart(at), city, cellAt(event.pickup, this.#context.cellResolution), 1);
-    }
-    if (event.estimatedFareCents !== null) {
-      this.#panes.add(city, at, field.fare_cents, event.estimatedFareCents, offset);
-      this.#panes.add(city, at, field.fare_events, 1, offset);
-    }
-    if (event.userId !== null) {
-      const rider = hash64(event.userId);
-      this.#panes.addRider(city, at, rider.high, rider.low, offset);
-    }
-  }
-
-  #remember(memory: RideMemory): void {
+  #newRow(rideId: string): number {
     if (this.#rides.size >= limits.ridesPerPartitionMax) {
       this.#rides.evictOldest();
       this.#intake.ledger.evicted_by_cap++;
     }
-    this.#rides.add(memory.ride.id, memory);
+    const bytes = utf8(rideId);
+    return this.#rides.add(bytes, 0, bytes.length);
   }
 
-  #advance(event: RideEvent, record: LogRecord): void {
-    const passed = this.#intake.watermark.advance(event.timeMs, record.timestampMs, this.#boundariesMax);
-    for (const boundaryMs of passed) this.#close(boundaryMs, new Map(this.#open.close(boundaryMs)));
+  /** Publishes what became of the ride, as the effect `n` of the record. */
+  #tell(ride: Ride, takenBack: boolean, n: number, record: LogRecord, out: Outbox): void {
+    if (!isPublished(this.#context.cut, record.timestampMs)) return;
+    const { logEpoch, generation } = this.#context;
+    const source = { logEpoch, partition: this.#partition, offset: record.offset, n };
+    const fact = rideFactOf(ride, takenBack, source, generation);
+    const headers = { source_timestamp: isoTime(record.timestampMs) };
+    out.push({ topic: "ride-facts", key: utf8(ride.id), value: utf8(JSON.stringify(fact)), headers });
+  }
+
+  #advance(eventMs: number, record: LogRecord): void {
+    const passed = this.#intake.watermark.advance(eventMs, record.timestampMs, this.#boundariesMax);
+    for (const boundaryMs of passed) this.#close(boundaryMs, true);
     if (passed.length === 0) return;
     const watermarkMs = this.#intake.watermark.ms!;
-    const { windowMs, latenessMs } = this.#context.windows;
-    this.#panes.dropBefore(paneStart(watermarkMs) - Math.max(windowMs, latenessMs));
-    this.#cells.dropBefore(paneStart(watermarkMs) - windowMs);
+    this.#counts.dropPassed(watermarkMs);
     this.#rides.evictDue(watermarkMs);
   }
 
-  /**
-   * The closing register of each city that has something to say at the boundary: [open, requests of the last minute,
-   * window sums …], and where the window's requests were made.
-   */
-  #close(boundaryMs: number, open: Map<string, number>): void {
-    const fromMs = boundaryMs - this.#context.windows.windowMs;
-    const cells = this.#cells.sums(fromMs, boundaryMs);
-    const none: CellCounts = [];
-    for (const city of new Set([...this.#panes.cities(), ...open.keys()])) {
-      const sums = this.#panes.sum(city, fromMs, boundaryMs);
-      const openNow = open.get(city) ?? 0;
-      if (sums === null && openNow === 0) continue;
-      const asked = this.#panes.sum(city, boundaryMs - paneMs, boundaryMs)?.[field.requests] ?? 0;
-      const values = [openNow, asked, ...trimmed(sums ?? [])];
-      this.#writer.close([city, boundaryMs, this.#nextOffset, values, cells.get(city) ?? none]);
+  #close(boundaryMs: number, passed: boolean): void {
+    for (const { city, values, cells } of this.#counts.closings(boundaryMs, passed)) {
+      this.#writer.close([city, boundaryMs, this.#nextOffset, values, cells]);
     }
   }
 
   flush(out: Outbox): boolean {
-    this.#writer.flush(this.#panes.takeChanged(), this.#nextOffset, this.#intake.watermark.ms, out);
+    this.#writer.flush(this.#counts.panes.takeChanged(), this.#nextOffset, this.#intake.watermark.ms, out);
     return true;
   }
 
@@ -280,12 +263,12 @@ export class RidesFold implements Fold {
     return {
       watermark: this.#intake.watermark,
       most: this.#boundariesMax,
-      close: (boundaryMs) => this.#close(boundaryMs, new Map(this.#open.peek(boundaryMs))),
+      close: (boundaryMs) => this.#close(boundaryMs, false),
     };
   }
 
   markAll(): void {
-    this.#panes.markAll();
+    this.#counts.panes.markAll();
   }
 
   since(offset: number): void {
@@ -294,39 +277,38 @@ export class RidesFold implements Fold {
   }
 
   *entries(): Generator<FoldEntry> {
-    invariant(this.#panes.pending + this.#writer.pending === 0, "a snapshot is taken after a flush");
+    const { panes } = this.#counts;
+    invariant(panes.pending + this.#writer.pending === 0, "a snapshot is taken after a flush");
     yield [
       "head",
       this.#nextOffset,
       this.#intake.watermark.ms,
       this.#intake.ledger,
       this.#intake.failures,
-      this.#open.state(),
-      this.#cells.state(),
+      ...this.#counts.state(),
     ];
-    for (const register of this.#panes.entries()) yield ["pane", register];
-    for (const [, memory] of this.#rides.entries()) yield ["ride", memory];
+    for (const register of panes.entries()) yield ["pane", register];
+    for (const memory of this.#rides.entries()) yield ["ride", memory];
   }
 
   restore([kind, ...data]: FoldEntry): void {
     switch (kind) {
       case "head": {
-        const [nextOffset, watermarkMs, ledger, failures, open, cells] = data;
+        const [nextOffset, watermarkMs, ledger, failures, ...counts] = data;
         this.#nextOffset = nextOffset as number;
         this.#intake.watermark.restore(watermarkMs as number | null);
         this.#intake.ledger = ledger as Ledger;
         this.#intake.failures = failures as number;
-        this.#open.restore(open as ReturnType<IntervalGauge["state"]>);
-        this.#cells.restore(cells as CellTableState);
+        this.#counts.restore(counts as RideCountsState);
         break;
       }
       case "pane":
-        this.#panes.restore(data[0] as Register);
+        this.#counts.panes.restore(data[0] as Register);
         break;
       case "ride": {
         const memory = data[0] as RideMemory;
         this.#forget(memory.ride);
-        this.#rides.add(memory.ride.id, memory);
+        this.#rides.restore(memory);
         break;
       }
       default:
@@ -344,17 +326,13 @@ export class RidesFold implements Fold {
 
   /** Every ride in memory. May be walked in slices: one that leaves or comes meanwhile may be missed. */
   *actors(): Generator<RideMemory> {
-    for (const [, memory] of this.#rides.entries()) yield memory;
+    for (const row of this.#rides.rows()) yield this.#rides.memory(row);
   }
 
   ride(id: string): RideMemory | undefined {
-    return this.#rides.get(id);
+    const row = this.#rides.findId(id);
+    return row === noRow ? undefined : this.#rides.memory(row);
   }
-}
-
-function hasSeen(seen: number[], high: number, low: number): boolean {
-  for (let i = 0; i < seen.length; i += seenStride) if (seen[i] === high && seen[i + 1] === low) return true;
-  return false;
 }
 
 export function ridesStage(context: StageContext): Stage<RidesFold> {
@@ -369,7 +347,10 @@ export function ridesStage(context: StageContext): Stage<RidesFold> {
 }
 
 /** Until when a ride is remembered after its newest event, in event time. */
-export const forgottenMs = (
-  { ride }: Pick<RideMemory, "ride">,
-  { endedRideMs }: Pick<StageContext, "endedRideMs">,
-): number => ride.latestMs + (ride.endedMs === null ? Math.max(limits.rideMsMax, endedRideMs) : endedRideMs);
+export const forgottenMs = ({ ride }: Pick<RideMemory, "ride">, context: Remembering): number =>
+  forgottenAtMs(ride.latestMs, ride.endedMs !== null, context);
+
+type Remembering = Pick<StageContext, "endedRideMs">;
+
+const forgottenAtMs = (latestMs: number, hasEnded: boolean, { endedRideMs }: Remembering): number =>
+  latestMs + (hasEnded ? endedRideMs : Math.max(limits.rideMsMax, endedRideMs));

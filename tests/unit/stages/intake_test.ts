@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { decideRide } from "../../../actors/ride.ts";
 import { Outbox } from "../../../src/fold.ts";
 import { limits } from "../../../src/limits.ts";
 import { LocationsFold } from "../../../src/stages/locations.ts";
@@ -7,42 +8,34 @@ import { RidesFold } from "../../../src/stages/rides.ts";
 import { iso, record, rideEvent } from "./records.ts";
 import { at, stageContext } from "./stage_context.ts";
 
-/** Makes the ride fail from within: reading its state throws, before anything is written. */
-function poison(fold: RidesFold, id: string): () => void {
-  const { ride } = fold.ride(id)!;
-  const { state } = ride;
-  Object.defineProperty(ride, "state", {
-    configurable: true,
-    enumerable: true,
-    get() {
-      throw new Error("the state is poisoned");
+/** A fold whose handler throws for the rides that are poisoned, before anything is written. */
+function poisonable(): { fold: RidesFold; poisoned: Set<string> } {
+  const poisoned = new Set<string>();
+  const fold = new RidesFold(stageContext(), 0, {
+    decide(ride, event, context) {
+      if (poisoned.has(ride.id)) throw new Error("the state is poisoned");
+      return decideRide(ride, event, context);
     },
   });
-  return () =>
-    Object.defineProperty(ride, "state", {
-      configurable: true,
-      enumerable: true,
-      writable: true,
-      value: state,
-    });
+  return { fold, poisoned };
 }
 
 describe("a handler that throws", () => {
   const begun = () => {
-    const fold = new RidesFold(stageContext(), 0);
+    const { fold, poisoned } = poisonable();
     const out = new Outbox();
     fold.fold(record(0, rideEvent("requested", 0), 0), out);
     fold.flush(out);
     out.take();
-    return { fold, out };
+    poisoned.add("r");
+    return { fold, out, poisoned };
   };
 
   it("costs its record: a dead letter handler_failed with the bytes and their source; the partition moves on", () => {
-    const { fold, out } = begun();
-    const heal = poison(fold, "r");
+    const { fold, out, poisoned } = begun();
     const failing = record(1, rideEvent("accepted", 10), 10);
     fold.fold(failing, out);
-    heal();
+    poisoned.clear();
     const [letter] = out.take();
     assert.equal(letter?.topic, "dead-letters");
     assert.deepEqual(letter?.value, failing.value);
@@ -64,7 +57,6 @@ describe("a handler that throws", () => {
 
   it(`on ${limits.handlerFailuresMax} records in a row stops the partition with handler_failing`, () => {
     const { fold, out } = begun();
-    poison(fold, "r");
     for (let i = 1; i < limits.handlerFailuresMax; i++) {
       fold.fold(record(i, rideEvent("accepted", i), i), out);
     }
@@ -79,7 +71,6 @@ describe("a handler that throws", () => {
 
   it("one record that does not fail in between begins the count anew", () => {
     const { fold, out } = begun();
-    poison(fold, "r");
     for (let i = 1; i <= 3 * limits.handlerFailuresMax; i++) {
       const healthy = i % limits.handlerFailuresMax === 0;
       fold.fold(record(i, rideEvent("accepted", i, healthy ? { ride_id: `r${i}` } : {}), i), out);
