@@ -1,6 +1,7 @@
 /** The answers of the HTTP doors. */
 import { z } from "zod";
 import { isoUtc } from "./fields.ts";
+import { rideFact } from "./ride_fact.ts";
 
 const whole = z.number().int().min(0);
 const isoOrNull = isoUtc.nullable();
@@ -130,6 +131,18 @@ export const driversAnswer = z.object({ drivers: z.array(driverRow), ...page }).
   description: "Drivers in memory that fit, by id.",
 });
 export type DriversAnswer = z.infer<typeof driversAnswer>;
+
+/** A cancelled ride on a list: without the rider. */
+export const cancelledRide = rideFact.pick({
+  ride_id: true,
+  ended_at: true,
+  requested_at: true,
+  cancelled_by: true,
+  reason: true,
+  driver_id: true,
+  attempts: true,
+});
+export type CancelledRide = z.infer<typeof cancelledRide>;
 
 export const partitionView = z.object({
   topic: z.string(),

@@ -5,9 +5,11 @@
  */
 import type { AlertRuleWire } from "../../schemas/alert_rule.ts";
 import type { AlertTransition } from "../../schemas/alert.ts";
+import type { CityCells } from "../../schemas/city_cells.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import type { ExplainedLate, WindowExplanation } from "../../schemas/explanation.ts";
 import type {
+  CancelledRide,
   CityWatermarks,
   DriverRow,
   DriverView,
@@ -84,6 +86,10 @@ export type Board = {
   /** The newest open window with a full length of data, and the newest closed one, for a city. */
   current(city: string): { live: CityWindow | null; closed: CityWindow | null };
   alerts(): AlertTransition[];
+  /** Of the newest boundary; null for a city without. */
+  cells(city: string): CityCells | null;
+  /** The last ones, newest first. */
+  cancelled(city: string): readonly CancelledRide[];
   /** Windows with an end before this may be incomplete here, for one city or for all: older ones are in ClickHouse. */
   completeFromMs(city?: string): number;
   /** Log time of the newest version read of a city's windows; null when there is none. */

@@ -17,6 +17,8 @@ export type Sees = "masked" | "all";
 
 export type Mask = {
   user(id: string): string;
+  /** A reason that is one word of a program stays; a sentence may name somebody. */
+  reason(text: string | null): string | null;
   ride<V extends RideView | RideRow>(view: V): V;
   driver<V extends DriverView | DriverRow>(view: V): V;
   /** What an event says; what is no JSON object is left out altogether. */
@@ -65,6 +67,7 @@ export function createMask(key: string): Mask {
 
   return {
     user,
+    reason: (text) => text === null ? null : reason(text),
     ride: (view) => ({
       ...view,
       user_id: view.user_id === null ? null : user(view.user_id),

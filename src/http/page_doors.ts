@@ -14,6 +14,7 @@ import type { Markup } from "./pages/markup.ts";
 import { operationsBody } from "./pages/operations.ts";
 import { pipelineBody } from "./pages/pipeline.ts";
 import type { PageKind, PageView } from "./pages/page.ts";
+import { cityBody } from "./pages/city.ts";
 import { driverBody } from "./pages/driver.ts";
 import { rideBody } from "./pages/ride.ts";
 import { recordBody } from "./pages/record.ts";
@@ -54,6 +55,7 @@ export async function viewOf<T>(answer: Response, show: (content: T) => PageView
 const bodies: Record<PageKind, (slot: Slots) => Markup> = {
   operations: operationsBody,
   pipeline: pipelineBody,
+  city: cityBody,
   ride: rideBody,
   driver: driverBody,
   record: recordBody,

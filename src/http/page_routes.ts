@@ -3,6 +3,8 @@ import { operationsView } from "./pages/operations.ts";
 import { pipelinePage } from "./pages/pipeline.ts";
 import { pipelineView } from "./pipeline_view.ts";
 import type { DriverView, RideView } from "./handles.ts";
+import { type CityView, cityWanted, createCityView } from "./city_view.ts";
+import { cityPage } from "./pages/city.ts";
 import { driverPage } from "./pages/driver.ts";
 import { ridePage } from "./pages/ride.ts";
 import { recordPage } from "./pages/record.ts";
@@ -82,6 +84,18 @@ export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[]
       view: async () => pipelinePage(await pipelineView(handles, request)),
       json: async () => Response.json(await pipelineView(handles, request)),
     })),
+    page("/cities/:city", "One city: its windows, cells, last cancelled rides and alerts.", (opened) => {
+      const { context, url } = opened;
+      const asked = cityWanted(context.req.param("city") ?? "", url);
+      const view = asked.ok
+        ? createCityView(handles, asked.wanted, askedIn(opened).show("/cities/:city", asked.wanted.city))
+        : () => Promise.resolve(asked);
+      const answer = async () => {
+        const made = await view();
+        return "ok" in made ? refusalResponse(made) : Response.json(made);
+      };
+      return { view: async () => viewOf<CityView>(await answer(), cityPage), json: answer };
+    }),
     page("/rides/:id", "One ride: its state, history, timers and refusals.", (opened) => {
       const [id, asked] = [opened.context.req.param("id") ?? "", askedIn(opened)];
       const answer = () => state.ride(handles, id, asked);

@@ -4,6 +4,7 @@
  * Every node tells of what it showed itself, also when another one passed the answer on: so nothing is shown untold,
  * whoever made up the header of a question between nodes.
  */
+import type { CancelledRide } from "../../schemas/http.ts";
 import type { DriverRow, DriverView, RawRecord, RideRow, RideView } from "./handles.ts";
 import type { Mask, Sees } from "./mask.ts";
 
@@ -16,6 +17,7 @@ export type Showing = {
   ride<V extends RideView | RideRow>(views: readonly V[]): V[];
   driver<V extends DriverView | DriverRow>(views: readonly V[]): V[];
   record(records: readonly RawRecord[]): RawRecord[];
+  cancelled(rides: readonly CancelledRide[]): CancelledRide[];
 };
 
 export type ShowingNeeds = { mask: Mask; audit(read: UnmaskedRead): void };
@@ -38,5 +40,6 @@ export function showing(
     ride: (views) => told(views, (view) => mask.ride(view)),
     driver: (views) => told(views, (view) => mask.driver(view)),
     record: (records) => told(records, (record) => mask.record(record)),
+    cancelled: (rides) => told(rides, (ride) => ({ ...ride, reason: mask.reason(ride.reason) })),
   };
 }

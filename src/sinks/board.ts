@@ -8,7 +8,10 @@
  *   analytics-aggregated ─► readWindow ─► CityWindows per city (newest rev; bounded by count, because a replay
  *                                         plays old event times today)          ─► subscribers
  *   alerts               ─► readAlert  ─► BoardAlerts (newest transition of each incident) ─► subscribers
+ *   city-cells           ─► readCells  ─► newest boundary of each city
+ *   ride-facts           ─► readEnded  ─► BoardRides (last cancelled rides of each city)
  */
+import type { CityCells } from "../../schemas/city_cells.ts";
 import { WaymarkError } from "../errors.ts";
 import type { Board, BoardChange } from "../http/handles.ts";
 import { limits } from "../limits.ts";
@@ -16,7 +19,8 @@ import type { Log, LogRecord, TopicPartition } from "../log/port.ts";
 import { topicName, type TopicNaming } from "../log/topics.ts";
 import { breathe, type Clock, hourMs, minuteMs, secondMs } from "../time.ts";
 import { BoardAlerts } from "./board_alerts.ts";
-import { readAlert, readWindow } from "./board_records.ts";
+import { BoardRides } from "./board_rides.ts";
+import { readAlert, readCells, readEnded, readWindow } from "./board_records.ts";
 import { CityWindows } from "./board_windows.ts";
 
 export type BoardOptions = {
@@ -41,6 +45,10 @@ export type RunningBoard = Board & {
 /** Cities remembered. City names come from outside, so their number needs a bound; further ones are not shown. */
 const citiesMax = 5_000;
 const retryMs = secondMs;
+/** Cells come once a minute; older ones are no news. */
+const cellsBackMs = 15 * minuteMs;
+/** Facts of finished rides read back at the start, of each partition. */
+const factsBack = 4_000;
 
 /** Resolves once everything published so far has been read. */
 export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
@@ -48,6 +56,8 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const cities = new Map<string, CityWindows>();
   const changedMs = new Map<string, number>();
   const alerts = new BoardAlerts();
+  const cells = new Map<string, CityCells>();
+  const rides = new BoardRides(citiesMax);
   const listeners = new Set<(change: BoardChange) => void>();
   const stopping = new AbortController();
   let unreadable = 0;
@@ -79,6 +89,21 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     if (alerts.put(alert)) tell({ kind: "alert", alert });
   }
 
+  function takeCells(record: LogRecord): void {
+    const read = readCells(record.value);
+    if (read === null) return void unreadable++;
+    const known = cells.get(read.city);
+    if (known === undefined && cells.size >= citiesMax) return;
+    const newer = known === undefined || read.at > known.at || (read.at === known.at && read.rev > known.rev);
+    if (newer) cells.set(read.city, read);
+  }
+
+  function takeEnded(record: LogRecord): void {
+    const ended = readEnded(record.value);
+    if (ended === null) unreadable++;
+    else rides.put(ended);
+  }
+
   /** The time from which every version of every window has been read; 0 when that is all there ever was. */
   const lookBackFromMs = log.clockMs() - (options.lookBackMs ?? 3 * hourMs);
   const windowsTopic = topicName("analytics-aggregated", naming);
@@ -89,9 +114,16 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const alertsTopic = topicName("alerts", naming);
   const alertsFrom = (await log.bounds(alertsTopic)).map((bounds) => bounds.start);
 
+  const cellsTopic = topicName("city-cells", naming);
+  const cellsFrom = await offsetsAt(log, cellsTopic, log.clockMs() - cellsBackMs);
+  const factsTopic = topicName("ride-facts", naming);
+  const factsFrom = (await log.bounds(factsTopic)).map(({ start, end }) => Math.max(start, end - factsBack));
+
   const following = [
     { topic: windowsTopic, next: windowsFrom, take: takeWindow },
     { topic: alertsTopic, next: alertsFrom, take: takeAlert },
+    { topic: cellsTopic, next: cellsFrom, take: takeCells },
+    { topic: factsTopic, next: factsFrom, take: takeEnded },
   ];
   for (const followed of following) await readOn(log, followed);
   const loops = following.map((followed) => follow({ log, clock, signal: stopping.signal }, followed));
@@ -102,6 +134,8 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     current: (city) => cities.get(city)?.current(log.clockMs()) ?? { live: null, closed: null },
     changedMs: (city) => changedMs.get(city) ?? null,
     alerts: () => alerts.list(),
+    cells: (city) => cells.get(city) ?? null,
+    cancelled: (city) => rides.list(city),
     completeFromMs: (city) =>
       Math.max(
         readFromMs,

@@ -1,12 +1,15 @@
 /**
- * Bytes of `analytics-aggregated` and `alerts` → what the board keeps, or null. Never throws.
+ * Bytes of the topics that the board reads → what it keeps, or null. Never throws.
  *
  * We wrote these records ourselves, so the check is a cheap one: what the board sorts and compares by, and that
  * every figure is a number or null, so that no page trips over it later.
  */
 import { alertStates, type AlertTransition } from "../../schemas/alert.ts";
+import type { CityCells } from "../../schemas/city_cells.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import { fromUtf8 } from "../ids.ts";
+import type { CancelledRide } from "../../schemas/http.ts";
+import type { Ended } from "./board_rides.ts";
 import type { Placed } from "./board_windows.ts";
 
 const isoPattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
@@ -42,6 +45,37 @@ export function readAlert(value: Uint8Array): AlertTransition | null {
   const named = [read.rule, read.alert_id, read.summary].every((text) => typeof text === "string");
   const timed = [read.since, read.at, read.window_start, read.window_end].every((t) => timeOf(t) !== null);
   return named && timed ? read as unknown as AlertTransition : null;
+}
+
+export function readCells(value: Uint8Array): CityCells | null {
+  const read = parse(value);
+  if (read === null || !isCity(read.city) || !isRev(read.rev) || timeOf(read.at) === null) return null;
+  const isCell = (cell: unknown) =>
+    Array.isArray(cell) && typeof cell[0] === "string" && /^[0-9a-f]{15}$/.test(cell[0]) &&
+    cell.length === 4 && cell.slice(1).every((figure) => typeof figure === "number");
+  return Array.isArray(read.cells) && read.cells.every(isCell) ? read as unknown as CityCells : null;
+}
+
+/** How a ride ended; null for what is no fact of a ride. */
+export function readEnded(value: Uint8Array): Ended | null {
+  const read = parse(value);
+  if (read === null || !isCity(read.city) || typeof read.ride_id !== "string") return null;
+  if (timeOf(read.ended_at) === null || typeof read.attempts !== "number") return null;
+  const { ride_id, ended_at, requested_at, cancelled_by, reason, driver_id, attempts } = read;
+  const isCancelled = read.outcome === "cancelled";
+  if (isCancelled && typeof cancelled_by !== "string") return null;
+  const texts = [requested_at, cancelled_by, reason, driver_id];
+  if (!texts.every((text) => text === null || typeof text === "string")) return null;
+  const ride = {
+    ride_id,
+    ended_at,
+    requested_at,
+    cancelled_by,
+    reason,
+    driver_id,
+    attempts,
+  } as CancelledRide;
+  return { city: read.city as string, ride, isCancelled };
 }
 
 function parse(value: Uint8Array): Record<string, unknown> | null {

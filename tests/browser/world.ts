@@ -1,5 +1,6 @@
 /** Eight cities whose figures move, and the pipeline behind them, over the doors' twin: what pages are looked at with. */
 import { isoTime, minuteMs, secondMs } from "../../src/time.ts";
+import { publishCancelled, publishCells } from "./city_life.ts";
 import { alertOf, driverView, partitionView, rideView, type Twin, windowOf } from "../unit/http/twin.ts";
 
 type City = {
@@ -91,6 +92,11 @@ export async function createWorld(twin: Twin, startMs: number): Promise<World> {
     },
     { topic: "driver-locations", read: 8_120_344, counted: 8_119_999, duplicates: 345, late: 2_310 },
   ];
+  await publishCells(twin, "manhattan", minuteOf(startMs));
+  await publishCancelled(twin, "manhattan", startMs);
+  const past = minuteOf(startMs) - 48 * minuteMs;
+  const over = alertOf({ city: "manhattan", state: "resolved", sinceMs: past, atMs: past + 9 * minuteMs });
+  await twin.publishAlert({ ...over, rule: "acceptance_slow", alert_id: "acceptance_slow/manhattan/1" });
   addRide(twin, startMs);
   addDriver(twin, startMs);
   twin.state.sink = {

@@ -98,7 +98,7 @@ export function cityLine(row: CityRow): Markup {
   ], { tone: `is-${row.state}`, say: `${row.city}: ${stateText(row)}` });
 }
 
-function completion(row: CityRow): Markup | string {
+export function completion(row: CityRow): Markup | string {
   const window = shownWindow(row);
   if (window === null || window.completion_rate === null) return none;
   const ended = endedRides(window);

@@ -47,6 +47,7 @@ const rules: Record<string, Scope> = {
   "GET /metrics": "read",
   "GET /": "read",
   "GET /sre": "read",
+  "GET /cities/:city": "read",
   "GET /rides/:id": "read",
   "GET /drivers/:id": "read",
   "GET /find": "read",

@@ -25,7 +25,11 @@ async function openLog() {
   const clock = manualClock(noonMs);
   const log = memoryLog({ clock });
   await log.ensureTopics(
-    ["analytics-aggregated", "alerts"].map((topic) => ({ topic, partitions: 3, retentionMs: 7 * dayMs })),
+    ["analytics-aggregated", "alerts", "city-cells", "ride-facts"].map((topic) => ({
+      topic,
+      partitions: 3,
+      retentionMs: 7 * dayMs,
+    })),
   );
   const write = async (topic: string, partition: number, value: unknown) => {
     const bytes = value instanceof Uint8Array ? value : utf8(JSON.stringify(value));
