@@ -54,3 +54,4 @@ export const erasuresAnswer = z.object({
   /** How many riders are erased; of them the newest are listed. */
   total: whole,
 }).meta({ title: "Erasures", description: "The newest erasures first." });
+export type ErasuresAnswer = z.infer<typeof erasuresAnswer>;

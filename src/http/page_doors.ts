@@ -9,6 +9,7 @@ import { wantedOf } from "./accept.ts";
 import type { Assets } from "./assets.ts";
 import type { Handles } from "./handles.ts";
 import type { LivePages } from "./live.ts";
+import { docsBody } from "./pages/docs.ts";
 import { type PageFacts, pageResponse, type Slots } from "./pages/layout.ts";
 import type { Markup } from "./pages/markup.ts";
 import { operationsBody } from "./pages/operations.ts";
@@ -59,6 +60,7 @@ const bodies: Record<PageKind, (slot: Slots) => Markup> = {
   ride: rideBody,
   driver: driverBody,
   record: recordBody,
+  docs: docsBody,
   refusal: refusalBody,
 };
 

@@ -12,6 +12,7 @@ import type { Assets } from "./assets.ts";
 import type { Scope } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
 import type { DoorBounds } from "./bounds.ts";
+import { descriptionRoutes } from "./description_routes.ts";
 import { erase, erasure, erasures } from "./erasure_doors.ts";
 import { refusalResponse } from "./errors.ts";
 import { explain } from "./explain_door.ts";
@@ -176,7 +177,8 @@ export function routes(needs: RouteNeeds): Route[] {
     open("/readyz", "Whether the process may be sent work, and why not.", () => readyz(handles)),
     open("/startupz", "Whether everything was restored, and why not.", () => startupz(handles)),
   ];
-  return [...table, ...pageRoutes(needs, table)];
+  const all = [...table, ...pageRoutes(needs, table)];
+  return [...all, ...descriptionRoutes(needs, all)];
 }
 
 function erasureRoutes({ handles, readBody }: RouteNeeds): Route[] {

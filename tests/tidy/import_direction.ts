@@ -29,6 +29,16 @@ export const importTable: Readonly<Record<string, Row>> = {
       "src/log/topics.ts": "and of the topics that outputs go to",
     },
   },
+  // Types only, so that it is bundled without anything else.
+  "src/client.ts": {
+    may: [],
+    types: Object.fromEntries(
+      ["driver_location", "erasure", "explanation", "http", "http_answers", "ride_event"].map((name) => [
+        `schemas/${name}.ts`,
+        "what the doors take and answer with",
+      ]),
+    ),
+  },
   // ClickHouse must be able to compute the same hash.
   "src/erased.ts": { may: ["root"], packages: ["node:crypto"] },
   // Comparing in constant time is not ours to write.
@@ -97,9 +107,11 @@ export const importTable: Readonly<Record<string, Row>> = {
     // Of the actors: in which cell a place is that was rounded, and what the marks of a ride mean. and what marks of a ride mean.
     may: ["schemas", "telemetry", "codec", "root", "actors/cell.ts", "actors/ride_table.ts"],
     types: { "src/windows/ledger.ts": "the ledger is shown as it is kept" },
+    // Of zod: the description of the interface is made from the schemas.
     packages: [
       "hono",
       "hono/cors",
+      "zod",
       "hono/html",
       "node:crypto",
       "node:fs",

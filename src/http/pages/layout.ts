@@ -40,7 +40,8 @@ ${body(slot)}
 <footer>
 <p>${facts.node} · Waymark ${facts.version} · all times UTC</p>
 <nav aria-label="Data"><a href="/v1/cities">Cities</a><a href="/v1/alerts">Alerts</a>\
-<a href="/v1/partitions">Partitions</a><a href="/v1/ledger">Ledger</a><a href="/metrics">Metrics</a></nav>
+<a href="/v1/partitions">Partitions</a><a href="/v1/ledger">Ledger</a><a href="/metrics">Metrics</a>\
+<a href="/docs">Interface</a></nav>
 <noscript><p>Scripts are off: reload to see newer figures.</p></noscript>
 </footer>
 </div>

@@ -22,7 +22,16 @@ export type Part = Markup | Lines;
 
 export const isLines = (part: Part): part is Lines => "order" in part;
 
-export const pageKinds = ["operations", "pipeline", "city", "ride", "driver", "record", "refusal"] as const;
+export const pageKinds = [
+  "operations",
+  "pipeline",
+  "city",
+  "ride",
+  "driver",
+  "record",
+  "docs",
+  "refusal",
+] as const;
 export type PageKind = (typeof pageKinds)[number];
 
 export type PageView = {

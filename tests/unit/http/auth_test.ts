@@ -29,6 +29,8 @@ const basic = (key: string) => ({ authorization: `Basic ${btoa(`anyone:${key}`)}
 const rules: Record<string, Scope> = {
   "POST /v1/events": "ingest",
   "POST /v1/locations": "ingest",
+  "GET /openapi.json": "open",
+  "GET /docs": "open",
   "POST /v1/erasures": "admin",
   "GET /v1/erasures": "admin",
   "GET /v1/erasures/:id": "admin",

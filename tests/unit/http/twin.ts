@@ -7,7 +7,6 @@
  */
 import type { AlertTransition } from "../../../schemas/alert.ts";
 import type { CityWindow } from "../../../schemas/city_window.ts";
-import type { ErasureView } from "../../../schemas/erasure.ts";
 import type { WindowExplanation } from "../../../schemas/explanation.ts";
 import { builtInWire } from "../../../src/alerts/built_in.ts";
 import { decodeDriverLocation } from "../../../src/codec/driver_location.ts";
@@ -32,6 +31,7 @@ import { topicName, topicNames } from "../../../src/log/topics.ts";
 import { type RunningBoard, startBoard } from "../../../src/sinks/board.ts";
 import { type Clock, dayMs, isoTime, minuteMs, settle } from "../../../src/time.ts";
 import { recordsOf } from "../../../src/node/raw_records.ts";
+import { erasingTwin, findsAmong } from "./twin_searches.ts";
 import { formatRev, type Phase } from "../../../src/windows/rev.ts";
 import { newLedger, sumLedgers } from "../../../src/windows/ledger.ts";
 
@@ -77,12 +77,6 @@ export async function createTwin(clock: Clock): Promise<Twin> {
   const board = await startBoard({ log, naming, clock });
   const appended: Twin["appended"] = [];
   const counts = new Map<string, number>();
-  const erasures: ErasureView[] = [];
-  const erasureView = (erasure_id: string, requested_by: string): ErasureView => {
-    const at = isoTime(clock.nowMs());
-    const asked = { erasure_id, requested_by, requested_at: at, log_keeps_until: at };
-    return { ...asked, complete: false, pending: ["clickhouse"], applied: [] };
-  };
   const owner = (topic: string): Provenance => ({
     node: "node-1",
     topic,
@@ -157,34 +151,8 @@ export async function createTwin(clock: Clock): Promise<Twin> {
       return { ...about, view, searched: state.notReady ? [] : [0], owner: owner("city-partials-g1") };
     },
     late: async () => state.history === null ? null : [],
-    async findRides({ after, limit, city, driverId, states }) {
-      const rows = [...state.rides.values()].filter((ride) =>
-        ride.ride_id > after && (city === null || ride.city === city) &&
-        (driverId === null || ride.driver_id === driverId) && (states === null || states.includes(ride.state))
-      ).sort((a, b) => a.ride_id < b.ride_id ? -1 : 1);
-      const about = { stage: "rides" as const, topic: "ride-events", partitions: 1 };
-      const searched = state.notReady ? [] : [0];
-      return { ...about, searched, rows: rows.slice(0, limit), more: rows.length > limit };
-    },
-    async findDrivers({ after, limit, city, rideId, statuses }) {
-      const rows = [...state.drivers.values()].filter((driver) =>
-        driver.driver_id > after && (city === null || driver.city === city) &&
-        (rideId === null || driver.ride_id === rideId) &&
-        (statuses === null || statuses.includes(driver.status ?? ""))
-      ).sort((a, b) => a.driver_id < b.driver_id ? -1 : 1);
-      const about = { stage: "locations" as const, topic: "driver-locations", partitions: 1 };
-      const searched = state.notReady ? [] : [0];
-      return { ...about, searched, rows: rows.slice(0, limit), more: rows.length > limit };
-    },
-    erasing: {
-      async erase(_userId, by) {
-        const view = erasureView(`erased-${erasures.length}`, by);
-        erasures.push(view);
-        return view;
-      },
-      erasures: (most) => ({ erasures: erasures.toReversed().slice(0, most), total: erasures.length }),
-      erasure: (id) => erasures.find(({ erasure_id }) => erasure_id === id) ?? null,
-    },
+    ...findsAmong({ rides: state.rides, drivers: state.drivers, isReady: () => !state.notReady }),
+    erasing: erasingTwin(clock),
     own: { partitions: () => state.partitions, ledger, watermarks: () => state.watermarks },
     partitions: () => state.partitions,
     watermarks: () => state.watermarks,
