@@ -183,6 +183,17 @@ export const sinkView = z.object({
 });
 export type SinkView = z.infer<typeof sinkView>;
 
+/** A receiver of alerts, as the process that answers knows it: of the partitions of alerts that it holds. */
+export const receiverView = z.object({
+  receiver: z.string(),
+  /** Messages that it is owed and has not taken yet. */
+  pending: whole,
+  oldest_seconds: z.number(),
+  /** What it last answered instead of taking a message; null once it took one. */
+  failing: textOrNull,
+});
+export type ReceiverView = z.infer<typeof receiverView>;
+
 /** A process of the fleet. One that has not answered has no name, and the partitions that its groups gave it. */
 export const fleetNode = z.object({
   node: z.string(),

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { alertTransition } from "../schemas/alert.ts";
 import { alertRuleSet } from "../schemas/alert_rule.ts";
 import { cityCells } from "../schemas/city_cells.ts";
+import { journalFact } from "../schemas/alert_journal.ts";
 import { cityWindow } from "../schemas/city_window.ts";
 import { driverLocationWire } from "../schemas/driver_location.ts";
 import { rideEventWire } from "../schemas/ride_event.ts";
@@ -31,6 +32,7 @@ const published: Record<string, z.ZodType> = {
   alert: alertTransition,
   alert_rules: alertRuleSet,
   city_cells: cityCells,
+  alert_journal: journalFact,
   ride_fact: rideFact,
   snapshot_manifest: snapshotManifest,
   ride: rideView,

@@ -11,6 +11,7 @@ import type { Setting } from "./setting.ts";
 import { alertSettings } from "./settings_alerts.ts";
 import { doorSettings } from "./settings_doors.ts";
 import { foldSettings } from "./settings_fold.ts";
+import { notifierSettings } from "./settings_notifiers.ts";
 import { processSettings } from "./settings_process.ts";
 import { serviceSettings } from "./settings_services.ts";
 
@@ -20,6 +21,7 @@ export const settings = {
   ...processSettings,
   ...foldSettings,
   ...alertSettings,
+  ...notifierSettings,
 };
 
 export type SettingName = keyof typeof settings;

@@ -3,7 +3,7 @@ import type { Config, SettingName } from "./config.ts";
 import { WaymarkError } from "./errors.ts";
 import { sendableKey } from "./keys.ts";
 import { dayMs, minuteMs } from "./time.ts";
-import { forEveryTopic, topicsNamingRiders } from "./topic_defaults.ts";
+import { forEveryTopic, topicDefaults, topicsNamingRiders } from "./topic_defaults.ts";
 
 /** Throws config_invalid, keys_required. */
 export function refuseUnfit(config: Config): void {
@@ -52,6 +52,7 @@ function refuseStray(config: Config): void {
   if (config.CLICKHOUSE_URL !== "" && config.WAYMARK_CLICKHOUSE_PORT !== null) {
     refuse("WAYMARK_CLICKHOUSE_PORT", "the embedded ClickHouse, without CLICKHOUSE_URL");
   }
+  refuseStrayReceiver(config, refuse);
   const { WAYMARK_PUBLISH_FROM: from, WAYMARK_PUBLISH_UNTIL: until } = config;
   if (from !== null && until !== null && from >= until) {
     throw new WaymarkError(
@@ -71,6 +72,33 @@ function refuseMuteFleet(config: Config): void {
     "WAYMARK_READ_KEYS holds only hashes and keys that end; allowed with KAFKA_BROKERS: together with " +
       "WAYMARK_FLEET_KEYS, which the processes send to each other",
   );
+}
+
+/** Half a receiver would be silence where somebody counts on being told. */
+function refuseStrayReceiver(config: Config, refuse: (name: SettingName, wanted: string) => void): void {
+  if (config.WAYMARK_PAGERDUTY_PIPELINE_KEY !== "" && config.WAYMARK_PAGERDUTY_KEY === "") {
+    refuse("WAYMARK_PAGERDUTY_PIPELINE_KEY", "WAYMARK_PAGERDUTY_KEY");
+  }
+  if ((config.WAYMARK_SLACK_TOKEN === "") !== (config.WAYMARK_SLACK_CHANNEL === "")) {
+    throw new WaymarkError(
+      "config_invalid",
+      "WAYMARK_SLACK_TOKEN and WAYMARK_SLACK_CHANNEL are not set together; allowed: both or none",
+    );
+  }
+  if (config.WAYMARK_WEBHOOK_SECRET !== "" && config.WAYMARK_WEBHOOK_URL === "") {
+    refuse("WAYMARK_WEBHOOK_SECRET", "WAYMARK_WEBHOOK_URL");
+  }
+  const counts = new Map(config.WAYMARK_PARTITIONS);
+  const alerts = counts.get("alerts") ?? topicDefaults["alerts"].partitions;
+  if (counts.has("alert-journal") && counts.get("alert-journal") !== alerts) {
+    throw new WaymarkError(
+      "config_invalid",
+      `WAYMARK_PARTITIONS gives alert-journal ${
+        counts.get("alert-journal")
+      }; allowed: as many as alerts (${alerts}), ` +
+        `a city has the same number in both`,
+    );
+  }
 }
 
 function refuseRelations(config: Config): void {

@@ -96,6 +96,16 @@ export const limits = {
   /** Age at which a smaller batch is inserted. */
   insertAgeMs: 5 * secondMs,
 
+  /** One request to a receiver of alerts. */
+  notifyRequestMs: 10 * secondMs,
+  /** Characters read of a receiver's answer. */
+  notifyAnswerChars: 256 * 1024,
+  /** Nothing is sent to a receiver unless both logs were read to their end so recently. */
+  notifyFreshMs: 5 * secondMs,
+  /** Longest pause between tries at a receiver that fails; at one that says it is told too much. */
+  notifyFailingMs: 30 * secondMs,
+  notifyLimitedMs: 10 * minuteMs,
+
   /** SIGTERM to exit. */
   drainMs: 25 * secondMs,
   /** Longest ride: part of the warm-up. */
@@ -116,4 +126,5 @@ invariant(
   limits.silentMs > 2 * limits.bodyMs,
   "nothing moves on a connection while its request is worked on",
 );
+invariant(limits.notifyRequestMs < limits.drainMs, "a message on its way is waited for in a drain");
 invariant(limits.rideMsMax > 60 * minuteMs, "the longest ride outlasts every shorter time-out");

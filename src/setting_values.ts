@@ -104,6 +104,17 @@ export const origins = {
   },
 };
 
+export const httpAddresses = {
+  allowed: "http:// or https:// addresses, at most 16, separated by commas",
+  parse(value: string): string[] | undefined {
+    const list = value.split(",").map((address) => httpAddress.parse(address.trim()));
+    const known = list.filter((address) => address !== undefined);
+    return known.length === list.length && new Set(known).size === known.length && known.length <= 16
+      ? known
+      : undefined;
+  },
+};
+
 export const boundary = {
   allowed: "a whole minute in UTC, such as 2026-01-15T18:05:00Z",
   parse(value: string): number | undefined {

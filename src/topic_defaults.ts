@@ -9,6 +9,7 @@ export const topicDefaults = {
   "city-cells": { partitions: 6, retentionMs: dayMs },
   "ride-facts": { partitions: 12, retentionMs: 7 * dayMs },
   "alerts": { partitions: 6, retentionMs: 30 * dayMs },
+  "alert-journal": { partitions: 6, retentionMs: 30 * dayMs },
   // What hides riders must outlive, with room for whole segments of Kafka, the bytes that name them.
   "erasures": { partitions: 1, retentionMs: 30 * dayMs },
   "late-events": { partitions: 6, retentionMs: 7 * dayMs },

@@ -16,6 +16,7 @@ import type {
   LedgerView,
   PartitionView,
   Provenance,
+  ReceiverView,
   RideRow,
   RideView,
   SinkView,
@@ -30,6 +31,7 @@ export type {
   LedgerView,
   PartitionView,
   Provenance,
+  ReceiverView,
   Refusal,
   RideRow,
   RideView,
@@ -162,6 +164,8 @@ export type Handles = {
   sink(): SinkView;
   /** The log, record by record: any node reads all of it. */
   records: Records;
+  /** Those that this process tells of alerts; none where none is set. */
+  receivers(): ReceiverView[];
   /** Windows older than the board, from ClickHouse; null when it cannot be asked. */
   history(
     city: string,

@@ -13,6 +13,10 @@ export async function scrape(handles: Handles): Promise<Response> {
   metrics.sinkAge.set(sink.oldest_seconds);
   metrics.sinkState.reset();
   metrics.sinkState.set({ state: sink.state }, 1);
+  for (const { receiver, pending, oldest_seconds } of handles.receivers()) {
+    metrics.notificationsPending.set({ receiver }, pending);
+    metrics.notificationsOldest.set({ receiver }, oldest_seconds);
+  }
   return new Response(await registry.metrics(), { headers: { "content-type": registry.contentType } });
 }
 

@@ -10,8 +10,11 @@ import { foldVersions, type StageContext } from "../stages/context.ts";
 /** Topics whose partitions are sources or targets of registers, and by whose numbers these are named. */
 const named: readonly TopicName[] = ["ride-events", "driver-locations", "city-partials"];
 
-export const partitionsOf = (config: Config): Record<TopicName, number> =>
-  forEveryTopic("partitions", config.WAYMARK_PARTITIONS);
+/** The journal of alerts always has as many as the alerts: a city has the same number in both. */
+export function partitionsOf(config: Config): Record<TopicName, number> {
+  const counts = forEveryTopic("partitions", config.WAYMARK_PARTITIONS);
+  return { ...counts, "alert-journal": counts["alerts"] };
+}
 
 /**
  * The hash of everything that changes a number: the settings marked so, how keys find partitions, and the folds'

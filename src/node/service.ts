@@ -31,6 +31,7 @@ import { findDrivers, findRides } from "./find_actors.ts";
 import { createFleet } from "./fleet.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { restartFloors } from "./floors.ts";
+import { type Notifiers, startNotifiers } from "./notifiers.ts";
 import { type Pipeline, specsOf, startPipeline } from "./pipeline.ts";
 import { groupName } from "../runtime/host.ts";
 import { recordsOf } from "./raw_records.ts";
@@ -119,6 +120,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const fleet = isShared && address !== undefined
       ? fleetOf({ config, clock, parts, pipeline, node, address })
       : null;
+    const notifiers = await startNotifiers({
+      config,
+      log: parts.log,
+      clock,
+      signals,
+      node,
+      failed: onStopped,
+    });
     const state = { draining: false };
     const keeping = new AbortController();
     const kept = Promise.all([
@@ -134,7 +143,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ]);
     return {
       handles: handlesOf({
-        ...{ config, clock, parts, pipeline, board, clickHouse, state, node, fleet },
+        ...{ config, clock, parts, pipeline, board, clickHouse, notifiers, state, node, fleet },
         erased: erasures.erased,
         erasing: erasingOf(erasures, eraseWork.stores, signals),
       }),
@@ -149,7 +158,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         await kept;
         await eraseWork.stop();
         await erasures.stop();
-        await pipeline.drain();
+        await Promise.all([pipeline.drain(), notifiers.stop()]);
         await clickHouse?.stop();
         await board.stop();
         await parts.close();
@@ -229,6 +238,7 @@ type Running = {
   pipeline: Pipeline;
   board: RunningBoard;
   clickHouse: ClickHouse | null;
+  notifiers: Notifiers;
   state: { draining: boolean };
   node: string;
   fleet: Fleet | null;
@@ -237,7 +247,7 @@ type Running = {
 };
 
 function handlesOf(running: Running): Handles {
-  const { config, clock, parts, pipeline, board, clickHouse, state, node, fleet } = running;
+  const { config, clock, parts, pipeline, board, clickHouse, notifiers, state, node, fleet } = running;
   const speaker = () => ({ node, nowMs: clock.nowMs() });
   const own: Handles["own"] = {
     partitions: () => partitionViews(pipeline, node, clock.nowMs(), fleet === null),
@@ -272,6 +282,7 @@ function handlesOf(running: Running): Handles {
     rules: () => rulesOf(pipeline),
     sink: () => sinkView(clickHouse),
     records: recordsOf(parts.log, pipeline.naming, running.erased),
+    receivers: () => notifiers.view(),
     async history(city, { fromMs, untilMs, limit }) {
       if (clickHouse === null) return null;
       return await windowsHistory(clickHouse.analytics, { city, fromMs, toMs: untilMs, limit }).catch(() =>

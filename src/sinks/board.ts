@@ -12,15 +12,16 @@
  *   ride-facts           ─► readEnded  ─► BoardRides (last cancelled rides of each city)
  */
 import type { CityCells } from "../../schemas/city_cells.ts";
-import { WaymarkError } from "../errors.ts";
+import { readAlert } from "../codec/alert_record.ts";
 import type { Board, BoardChange } from "../http/handles.ts";
 import { limits } from "../limits.ts";
-import type { Log, LogRecord, TopicPartition } from "../log/port.ts";
+import type { Log, LogRecord } from "../log/port.ts";
+import { readNext } from "../log/read_next.ts";
 import { topicName, type TopicNaming } from "../log/topics.ts";
 import { breathe, type Clock, hourMs, minuteMs, secondMs } from "../time.ts";
 import { BoardAlerts } from "./board_alerts.ts";
 import { BoardRides } from "./board_rides.ts";
-import { readAlert, readCells, readEnded, readWindow } from "./board_records.ts";
+import { readCells, readEnded, readWindow } from "./board_records.ts";
 import { CityWindows } from "./board_windows.ts";
 
 export type BoardOptions = {
@@ -183,7 +184,8 @@ async function follow(
 async function readOn(log: Log, followed: Followed, signal?: AbortSignal): Promise<void> {
   for (let partition = 0; partition < followed.next.length; partition++) {
     while (signal?.aborted !== true) {
-      const records = await readNext(log, { topic: followed.topic, partition }, followed.next);
+      const tp = { topic: followed.topic, partition };
+      const records = await readNext(log, tp, followed.next[partition]!);
       if (records.length === 0) break;
       for (const record of records) {
         followed.next[partition] = record.offset + 1;
@@ -191,16 +193,5 @@ async function readOn(log: Log, followed: Followed, signal?: AbortSignal): Promi
       }
       await breathe();
     }
-  }
-}
-
-/** Retention may have passed a reader that was away: it goes on at the start of what is left. */
-async function readNext(log: Log, tp: TopicPartition, next: number[]): Promise<LogRecord[]> {
-  try {
-    return await log.read(tp, next[tp.partition]!, limits.fetchRecordsMax);
-  } catch (error) {
-    if (!(error instanceof WaymarkError) || error.code !== "log_trimmed") throw error;
-    next[tp.partition] = (await log.bounds(tp.topic))[tp.partition]!.start;
-    return await log.read(tp, next[tp.partition]!, limits.fetchRecordsMax);
   }
 }

@@ -4,7 +4,6 @@
  * We wrote these records ourselves, so the check is a cheap one: what the board sorts and compares by, and that
  * every figure is a number or null, so that no page trips over it later.
  */
-import { alertStates, type AlertTransition } from "../../schemas/alert.ts";
 import type { CityCells } from "../../schemas/city_cells.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import { fromUtf8 } from "../ids.ts";
@@ -36,15 +35,6 @@ export function readWindow(value: Uint8Array): Placed | null {
   }
   if (typeof read.requests !== "number" || typeof read.total_events !== "number") return null;
   return { startMs, endMs, window: read as unknown as CityWindow };
-}
-
-export function readAlert(value: Uint8Array): AlertTransition | null {
-  const read = parse(value);
-  if (read === null || !isCity(read.city) || !isRev(read.rev)) return null;
-  if (!(alertStates as readonly unknown[]).includes(read.state)) return null;
-  const named = [read.rule, read.alert_id, read.summary].every((text) => typeof text === "string");
-  const timed = [read.since, read.at, read.window_start, read.window_end].every((t) => timeOf(t) !== null);
-  return named && timed ? read as unknown as AlertTransition : null;
 }
 
 export function readCells(value: Uint8Array): CityCells | null {

@@ -164,6 +164,21 @@ export const metrics = {
     "waymark_missed_after_idle_panes",
     "Panes told of after their windows had left memory.",
   ),
+  notifications: counter(
+    "waymark_notifications_total",
+    "Messages to receivers of alerts, by what became of them: accepted, refused for good, failing or limited (both tried again).",
+    ["receiver", "outcome"],
+  ),
+  notificationsPending: gauge(
+    "waymark_notifications_pending",
+    "Messages that a receiver is owed by this process and has not taken yet.",
+    ["receiver"],
+  ),
+  notificationsOldest: gauge(
+    "waymark_notifications_oldest_seconds",
+    "How long the oldest message that a receiver has not taken has been owed.",
+    ["receiver"],
+  ),
   sinkRows: gauge("waymark_sink_rows", "Rows inserted into ClickHouse by this process."),
   sinkRowsRefused: counter(
     "waymark_sink_rows_refused_total",

@@ -99,6 +99,7 @@ const contract: [topic: string, settings: (string | number)[]][] = [
   ["analytics-aggregated", row(6, 7, "CreateTime")],
   ["ride-facts", row(12, 7, "CreateTime")],
   ["alerts", row(6, 30, "CreateTime")],
+  ["alert-journal", row(6, 30, "CreateTime")],
   ["late-events", row(6, 7, "CreateTime")],
   ["dead-letters", row(6, 7, "CreateTime")],
 ];

@@ -51,6 +51,20 @@ export const importTable: Readonly<Record<string, Row>> = {
   codec: { may: ["schemas", "root"], packages: ["typebox", "typebox/compile", "zod"] },
   windows: { may: ["schemas", "root"] },
   alerts: { may: ["schemas", "root"] },
+  // Rules and the journal are pure; who tells the receivers reads the log and speaks HTTP.
+  "src/alerts/notifiers": {
+    may: [
+      "alerts",
+      "codec",
+      "schemas",
+      "telemetry",
+      "root",
+      "src/log/port.ts",
+      "src/log/topics.ts",
+      "src/log/read_next.ts",
+    ],
+    packages: ["node:crypto", "node:dns/promises", "node:http", "node:https", "node:net"],
+  },
   stages: {
     may: ["actors", "codec", "windows", "alerts", "schemas", "root"],
     types: { "src/log/topics.ts": "a stage names the topics it reads and writes" },
@@ -95,7 +109,18 @@ export const importTable: Readonly<Record<string, Row>> = {
     packages: ["node:zlib"],
   },
   sinks: {
-    may: ["schemas", "codec", "telemetry", "root", "src/log/port.ts", "src/log/topics.ts"],
+    may: [
+      "schemas",
+      "codec",
+      "telemetry",
+      "root",
+      "src/log/port.ts",
+      "src/log/topics.ts",
+      "src/log/read_next.ts",
+      // What the journal says is folded for people as it is for receivers.
+      "src/alerts/journal.ts",
+      "src/alerts/newest.ts",
+    ],
     types: { "src/http/handles.ts": "the board is handed to the doors in their own shape" },
     packages: ["@clickhouse/client", "chdb/connection", "node:fs", "node:fs/promises", "zod"],
   },

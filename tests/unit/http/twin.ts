@@ -21,6 +21,7 @@ import type {
   Looked,
   PartitionView,
   Provenance,
+  ReceiverView,
   RideView,
   SinkView,
 } from "../../../src/http/handles.ts";
@@ -45,6 +46,7 @@ export type TwinState = {
   health: ReturnType<Handles["health"]>;
   watermarks: CityWatermarks;
   sink: SinkView;
+  receivers: ReceiverView[];
   history: CityWindow[] | null;
   partitions: PartitionView[];
   /** Known actors; those of posted events join them. */
@@ -92,6 +94,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     health: { started: true, ready: true, draining: false, causes: [] },
     watermarks: { rides: null, all: null, held_by: null },
     sink: { state: "running", rows: 0, lag_records: 0, oldest_seconds: 0, error: null },
+    receivers: [],
     history: [],
     partitions: [partitionView("ride-events", 0), partitionView("driver-locations", 0)],
     rides: new Map(),
@@ -161,6 +164,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     rules: () => builtInWire,
     sink: () => state.sink,
     records: recordsOf(log, naming, erasedSet()),
+    receivers: () => state.receivers,
     async history(city, { fromMs, untilMs, limit }) {
       return state.history?.filter((w) =>
         w.city === city && Date.parse(w.window_start) >= fromMs && Date.parse(w.window_start) < untilMs

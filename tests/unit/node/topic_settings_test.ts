@@ -29,6 +29,7 @@ describe("specsOf", () => {
       ["city-cells", 6, 1, undefined],
       ["ride-facts", 12, 7, undefined],
       ["alerts", 6, 30, undefined],
+      ["alert-journal", 6, 30, undefined],
       ["erasures", 1, 30, undefined],
       ["late-events", 6, 7, undefined],
       ["dead-letters", 6, 7, undefined],
@@ -40,7 +41,7 @@ describe("specsOf", () => {
       "TOPIC_PREFIX=eu. GENERATION=3 PARTITIONS=city-partials=2,alerts=1 RETENTION=alerts=36h REPLICATION=2",
     );
     const specs = specsOf(config);
-    assert.deepEqual(specs.map((s) => s.partitions), [12, 24, 2, 6, 6, 12, 1, 1, 6, 6]);
+    assert.deepEqual(specs.map((s) => s.partitions), [12, 24, 2, 6, 6, 12, 1, 1, 1, 6, 6]);
     assert.equal(specs[6]!.retentionMs, 36 * hourMs);
     assert.equal(specs[0]!.retentionMs, 168 * hourMs);
     assert.equal(specs[2]!.topic, "eu.city-partials-g3");

@@ -19,6 +19,7 @@ const key = "0123456789abcdef";
 const hash = `sha256:${"0f".repeat(32)}`;
 
 const kafka = { KAFKA_BROKERS: "kafka:9092" };
+const routingKey = "r0uting-key-of-16-and-more";
 const login = { KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_USERNAME: "u", KAFKA_SASL_PASSWORD: "p" };
 
 /** What some settings are refused without. */
@@ -29,6 +30,10 @@ const companions: { [name in SettingName]?: Record<string, string> } = {
   KAFKA_SASL_MECHANISM: { ...kafka, ...login },
   KAFKA_SASL_USERNAME: { ...kafka, ...login },
   KAFKA_SASL_PASSWORD: { ...kafka, ...login },
+  WAYMARK_PAGERDUTY_PIPELINE_KEY: { WAYMARK_PAGERDUTY_KEY: routingKey },
+  WAYMARK_SLACK_TOKEN: { WAYMARK_SLACK_CHANNEL: "C0123456789" },
+  WAYMARK_SLACK_CHANNEL: { WAYMARK_SLACK_TOKEN: "a-token-of-slack" },
+  WAYMARK_WEBHOOK_SECRET: { WAYMARK_WEBHOOK_URL: "https://example.org/hook" },
 };
 
 /** Values each setting refuses, and some that it takes. */
@@ -54,6 +59,35 @@ const values: { [name in SettingName]: { wrong: string[]; right: [text: string, 
     wrong: ["node-1:8080", "ftp://x"],
     right: [["http://node-1:8080", "http://node-1:8080"]],
   },
+  WAYMARK_PAGERDUTY_KEY: { wrong: ["short", "x y".repeat(9)], right: [[routingKey, routingKey]] },
+  WAYMARK_PAGERDUTY_PIPELINE_KEY: { wrong: ["short"], right: [[routingKey, routingKey]] },
+  WAYMARK_PAGERDUTY_URL: {
+    wrong: ["events.pagerduty.com"],
+    right: [["http://127.0.0.1:9/x", "http://127.0.0.1:9/x"]],
+  },
+  WAYMARK_ALERTMANAGER_URL: {
+    wrong: ["am:9093", "http://a,ftp://b", "http://a,http://a", ","],
+    right: [["http://a:9093, https://u:p@b/am", ["http://a:9093", "https://u:p@b/am"]]],
+  },
+  WAYMARK_SLACK_TOKEN: {
+    wrong: ["short", "with space in it"],
+    right: [["a-token-of-slack", "a-token-of-slack"]],
+  },
+  WAYMARK_SLACK_CHANNEL: { wrong: ["#alerts", "c01"], right: [["C0123456789", "C0123456789"]] },
+  WAYMARK_SLACK_URL: {
+    wrong: ["hooks.slack.com"],
+    right: [["https://example.org/x", "https://example.org/x"]],
+  },
+  WAYMARK_WEBHOOK_URL: {
+    wrong: ["file:///etc"],
+    right: [["https://example.org/x", "https://example.org/x"]],
+  },
+  WAYMARK_WEBHOOK_SECRET: {
+    wrong: ["short", "with spaces in between"],
+    right: [["x".repeat(16), "x".repeat(16)]],
+  },
+  WAYMARK_WEBHOOK_PRIVATE: { wrong: ["yes"], right: [["on", "on"]] },
+  WAYMARK_PUBLIC_URL: { wrong: ["waymark"], right: [["https://way.example", "https://way.example"]] },
   WAYMARK_WORKERS: { wrong: ["0", "65", "two"], right: [["1", 1]] },
   WAYMARK_SESSION_MS: { wrong: ["5999", "300001"], right: [["6000", 6_000]] },
   WAYMARK_PUBLISH_FROM: {
@@ -250,6 +284,12 @@ describe("readConfig", () => {
       "config_invalid",
     ],
     [{ WAYMARK_PUBLISH_FROM: "2026-01-15T18:05Z", WAYMARK_PUBLISH_UNTIL: "2026-01-15T18:06Z" }, "none"],
+    [{ WAYMARK_PAGERDUTY_PIPELINE_KEY: routingKey }, "config_invalid"],
+    [{ WAYMARK_SLACK_TOKEN: "a-token-of-slack" }, "config_invalid"],
+    [{ WAYMARK_SLACK_CHANNEL: "C0123456789" }, "config_invalid"],
+    [{ WAYMARK_WEBHOOK_SECRET: "x".repeat(16) }, "config_invalid"],
+    [{ WAYMARK_PARTITIONS: "alert-journal=12" }, "config_invalid"],
+    [{ WAYMARK_PARTITIONS: "alerts=12,alert-journal=12" }, "none"],
   ];
   for (const [given, code] of together) {
     it(`${Object.entries(given).map((e) => e.join("=")).join(", ")}: ${code}`, () => {

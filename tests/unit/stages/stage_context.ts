@@ -15,6 +15,7 @@ const partitions: StageContext["partitions"] = {
   "city-cells": 1,
   "ride-facts": 1,
   "alerts": 1,
+  "alert-journal": 1,
   "erasures": 1,
   "late-events": 1,
   "dead-letters": 1,
