@@ -165,6 +165,8 @@ export async function lastWindows(log: Log, pipeline: Pick<Pipeline, "naming">):
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** A window as a line that is the same for any number of owners: without the remarks and the version. */
-export function windowLine({ watermark: _, kind: __, rev: ___, ...value }: CityWindow): string {
+export function windowLine(
+  { watermark: _, kind: __, rev: ___, surge_provisional: ____, ...value }: CityWindow,
+): string {
   return JSON.stringify(value);
 }

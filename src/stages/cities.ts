@@ -128,7 +128,7 @@ export class CitiesFold implements Fold {
       }
       this.#judge.switchRules("rides", boundaryMs, out);
       for (const [name, city] of this.#sorted()) {
-        this.#judge.judgeRides(name, boundaryMs, sums.get(name), out);
+        this.#judge.judgeRides(name, { boundaryMs, knownMs: passed.knownMs }, sums.get(name), out);
         city.dirty.delete(boundaryMs);
         this.#publish(name, boundaryMs, "final", out);
       }

@@ -105,6 +105,10 @@ export class CityAlerts {
     return after.filter((ms) => ms > beforeMs && ms <= untilMs);
   }
 
+  isSilentAt(rules: readonly AlertRule[], boundaryMs: number): boolean {
+    return this.silentBoundaries(rules, boundaryMs - 1, boundaryMs).length > 0;
+  }
+
   /** Whether forgetting it changes nothing that any boundary after this one could say. */
   isPast(rules: readonly AlertRule[], boundaryMs: number): boolean {
     const open = [...this.#memories.values()].some(({ state, fired }) =>

@@ -52,28 +52,32 @@ export class CityJudge {
     return this.#rules;
   }
 
-  /**
-   * Boundaries at which there is something to say whether or not a source said anything: none at the end of a
-   * replay, where sources have ended and are not silent.
-   */
+  /** Boundaries at which there is something to say whether or not a source said anything. */
   boundaries(moment: Moment, passed: Passed): number[] {
-    const { beforeMs, untilMs } = passed;
+    const { beforeMs, knownMs } = passed;
     const takeover = this.#takeover.in(passed);
-    if (untilMs === Infinity) return takeover;
-    const switches = this.#rules.switches(moment, paneMs).filter((ms) => ms > beforeMs && ms <= untilMs);
+    const switches = this.#rules.switches(moment, paneMs).filter((ms) => ms > beforeMs && ms <= knownMs);
     const rules = this.#rules.rules("rides");
     const silent = moment === "supply"
       ? []
-      : [...this.#cities.values()].flatMap((city) => city.alerts.silentBoundaries(rules, beforeMs, untilMs));
+      : [...this.#cities.values()].flatMap((city) => city.alerts.silentBoundaries(rules, beforeMs, knownMs));
     return [...takeover, ...switches, ...silent];
   }
 
-  /** The rides of a boundary are closed; undefined where the sources said nothing of the city. */
-  judgeRides(name: string, boundaryMs: number, sums: RideSums | undefined, out: Outbox): void {
+  /**
+   * The rides of a boundary are closed; undefined where the sources said nothing of the city. That is silence, but
+   * not at the end of a replay, after which nobody speaks.
+   */
+  judgeRides(
+    name: string,
+    { boundaryMs, knownMs }: { boundaryMs: number; knownMs: number },
+    sums: RideSums | undefined,
+    out: Outbox,
+  ): void {
     const city = this.#cities.get(name)!;
     const rules = this.#rules.rules("rides");
     if (sums !== undefined) this.#takeover.note(name, boundaryMs);
-    else if (city.alerts.silentBoundaries(rules, boundaryMs - 1, boundaryMs).length === 0) return;
+    else if (boundaryMs > knownMs || !city.alerts.isSilentAt(rules, boundaryMs)) return;
     const figures = rideFigures(sums ?? [], city.market.usual(boundaryMs));
     city.alerts.judge(rules, closedOf("rides", name, boundaryMs, figures, sums), out);
     if (sums !== undefined) city.market.closeRides(boundaryMs, figures.requests!, figures.total_events!);

@@ -14,8 +14,11 @@ import {
   type Source,
 } from "../windows/sources.ts";
 
-/** Boundaries in (beforeMs, untilMs] were passed. */
-export type Passed = { beforeMs: number; untilMs: number };
+/**
+ * Boundaries in (beforeMs, untilMs] were passed; those after `knownMs` only because every source has ended: no record
+ * has been there.
+ */
+export type Passed = { beforeMs: number; untilMs: number; knownMs: number };
 
 export type CitySourcesState = {
   sources: Source[];
@@ -69,7 +72,12 @@ export class CitySources {
     const before = { rideMs: this.#rideMs, allMs: this.#allMs };
     this.#rideMs = later(this.#rideMs, minimum(this.#rides.map(effectiveWatermark)));
     this.#allMs = later(this.#allMs, minimum(this.all.map(effectiveWatermark)));
-    return { rides: passed(before.rideMs, this.#rideMs), all: passed(before.allMs, this.#allMs) };
+    const newest = (sources: readonly Source[]) =>
+      Math.max(-Infinity, ...sources.map(({ watermarkMs }) => watermarkMs ?? -Infinity));
+    return {
+      rides: passed(before.rideMs, this.#rideMs, () => newest(this.#rides)),
+      all: passed(before.allMs, this.#allMs, () => newest(this.all)),
+    };
   }
 
   /** Of the ride sources; +∞ after a replay has ended. */
@@ -112,9 +120,11 @@ export class CitySources {
 const later = (held: number | null, next: number | null): number | null =>
   next === null ? held : held === null ? next : Math.max(held, next);
 
-function passed(before: number | null, after: number | null): Passed | null {
+function passed(before: number | null, after: number | null, newestMs: () => number): Passed | null {
   if (after === null || (before !== null && paneStart(after) <= paneStart(before))) return null;
-  return { beforeMs: before ?? -Infinity, untilMs: paneStart(after) };
+  const untilMs = paneStart(after);
+  const knownMs = untilMs === Infinity ? paneStart(newestMs()) : untilMs;
+  return { beforeMs: before ?? -Infinity, untilMs, knownMs };
 }
 
 /** JSON has no infinity: the watermark after a replay has ended. */

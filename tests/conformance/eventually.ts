@@ -6,7 +6,7 @@ import { systemClock } from "../../src/time.ts";
 export async function eventually(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  deadlineMs = 20_000,
+  deadlineMs = 90_000,
 ): Promise<void> {
   const startedMs = systemClock.monotonicMs();
   while (!await condition()) {

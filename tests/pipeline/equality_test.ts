@@ -96,6 +96,7 @@ describe("the recorded rides of New York", () => {
 function assertSame(run: Run, first: Run): void {
   assert.equal(linesOf(run.windows), linesOf(first.windows));
   assert.deepEqual(run.alerts, first.alerts);
+  assert.deepEqual(run.cells, first.cells);
   assert.deepEqual(run.facts, first.facts);
   assert.deepEqual(run.ledger, first.ledger);
   assert.deepEqual(run.late, first.late);

@@ -10,6 +10,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AlertTransition } from "../../schemas/alert.ts";
+import type { CityCells } from "../../schemas/city_cells.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import type { RideFact } from "../../schemas/ride_fact.ts";
 import type { Config } from "../../src/config.ts";
@@ -28,7 +29,7 @@ import { openSqliteSnapshots } from "../../src/snapshots/sqlite.ts";
 import { type Clock, systemClock } from "../../src/time.ts";
 import type { SentItem } from "../../src/traffic/item.ts";
 import { eventually } from "../conformance/eventually.ts";
-import { alertsOf, factsOf, type Published, publishedOn, recordsOf } from "./published.ts";
+import { alertsOf, cellsOf, factsOf, type Published, publishedOn, recordsOf } from "./published.ts";
 import { quick } from "./quick.ts";
 
 export type ExpellingLog = Log & { expel(memberId: string): void };
@@ -46,6 +47,7 @@ export type RunOptions = {
 export type Run = {
   windows: CityWindow[];
   alerts: AlertTransition[];
+  cells: CityCells[];
   facts: RideFact[];
   ledger: LedgerView;
   late: Published[];
@@ -128,6 +130,7 @@ export async function leftBy(pipeline: Pipeline, log: Log) {
   return {
     windows: await lastWindows(log, pipeline),
     alerts: alertsOf(await on("alerts")),
+    cells: cellsOf(await on("city-cells")),
     facts: factsOf(await on("ride-facts")),
     late: recordsOf(await on("late-events")),
     dead: recordsOf(await on("dead-letters")),

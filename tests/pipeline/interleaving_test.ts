@@ -10,7 +10,7 @@ import { ridesStage } from "../../src/stages/rides.ts";
 import { type Random, randomFrom } from "../../src/traffic/random.ts";
 import { asRecord, context, onTopic, partitionsOf } from "./folds.ts";
 import { merged, oneOwner, shuffled, twoOwners } from "./owners.ts";
-import { alertsOf, factsOf, recordsOf, valueOf, windowsOf } from "./published.ts";
+import { alertsOf, cellsOf, factsOf, recordsOf, valueOf, windowsOf } from "./published.ts";
 import { storm } from "./storm.ts";
 
 type OwnersOf = <F extends Fold>(stage: Stage<F>, partition: number, records: LogRecord[]) => Output[];
@@ -92,6 +92,7 @@ function leftIn(world: World) {
   return {
     windows: windowsOf(on("analytics-aggregated")).map(valueOf),
     alerts: alertsOf(on("alerts")),
+    cells: cellsOf(on("city-cells")),
     facts: factsOf(on("ride-facts")),
     late: recordsOf(on("late-events")),
     dead: recordsOf(on("dead-letters")),

@@ -1,6 +1,7 @@
 /** Readers of the published topics, by the rules that every reader follows: position decides, never arrival. */
 import assert from "node:assert/strict";
 import type { AlertTransition } from "../../schemas/alert.ts";
+import type { CityCells } from "../../schemas/city_cells.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import type { RideFact } from "../../schemas/ride_fact.ts";
 import { fromUtf8 } from "../../src/ids.ts";
@@ -46,11 +47,16 @@ export function windowsOf(messages: Iterable<Message>): CityWindow[] {
 }
 
 /** Without the remarks. */
-export const valueOf = ({ kind: _, watermark: __, ...value }: CityWindow) => value;
+export const valueOf = ({ kind: _, watermark: __, surge_provisional: ___, ...value }: CityWindow) => value;
 
 /** Every transition once; a transition told twice must be the same both times. */
 export function alertsOf(messages: Iterable<Message>): AlertTransition[] {
   return distinct<AlertTransition>(messages, (a) => `${a.city}|${a.rule}|${a.window_end}|${a.state}`);
+}
+
+/** The cells of every boundary once; those told twice must be the same both times. */
+export function cellsOf(messages: Iterable<Message>): CityCells[] {
+  return distinct<CityCells>(messages, (cells) => `${cells.city}|${cells.at}`);
 }
 
 /** Every fact once; a fact told twice must be the same both times. */

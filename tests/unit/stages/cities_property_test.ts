@@ -76,7 +76,7 @@ describe("CitiesFold over whole streams", () => {
       fc.property(streams(25), turns, (sources, order) => {
         const held = new Map<string, { rev: string; text: string }>();
         for (
-          const { kind: _, watermark: __, ...window } of windowsIn(
+          const { kind: _, watermark: __, surge_provisional: ___, ...window } of windowsIn(
             foldAll(newFold(), interleaved(sources, order)),
           )
         ) {

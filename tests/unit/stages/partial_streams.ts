@@ -86,7 +86,9 @@ export function newestWindows(windows: CityWindow[]): Map<string, Omit<CityWindo
     if (held === undefined || newerRev(window.rev, held.rev)) newest.set(key, window);
   }
   return new Map(
-    [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, { kind: _, watermark: __, ...value }]) => [
+    [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map((
+      [key, { kind: _, watermark: __, surge_provisional: ___, ...value }],
+    ) => [
       key,
       value,
     ]),

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { nextSurge, type SurgeMemory, type SurgeTerms } from "../../../actors/surge.ts";
+import { minuteMs } from "../../../src/time.ts";
+
+const terms: SurgeTerms = { balance: 0.1, gain: 5, cap: 3 };
+
+/** Surge minute by minute; null: no driver spoke. */
+function surges(minutes: ([requests: number, available: number] | null)[]): number[] {
+  let memory: SurgeMemory | null = null;
+  return minutes.map((minute, i) => {
+    const [requestsPerMinute, available] = minute ?? [0, 0];
+    memory = nextSurge(
+      memory,
+      i * minuteMs,
+      { requestsPerMinute, available, isKnown: minute !== null },
+      terms,
+    );
+    return memory?.surge ?? 1;
+  });
+}
+
+describe("nextSurge", () => {
+  it("is 1.0 up to the balance of requests and drivers", () => {
+    assert.deepEqual(surges([[0, 50], [5, 50], [0, 0]]), [1, 1, 1]);
+  });
+
+  it("goes half of the way each minute: 0.3 a driver is worth 2.0, from calm 1.4, 1.7, 1.9", () => {
+    // Smoothed from 0.06: 0.18, 0.24, 0.27, 0.285.
+    assert.deepEqual(surges([[3, 50], [15, 50], [15, 50], [15, 50], [15, 50]]), [1, 1.4, 1.7, 1.9, 1.9]);
+  });
+
+  it("is capped, also where there is no free driver at all", () => {
+    assert.deepEqual(surges([[40, 50], [9, 0]]), [3, 3]);
+  });
+
+  it("falls back to 1.0 when no driver speaks, and begins anew after that", () => {
+    assert.deepEqual(surges([[30, 50], null, [15, 50]]), [3, 1, 2]);
+  });
+
+  it("begins anew after a minute that nobody closed", () => {
+    const held: SurgeMemory = { atMs: 0, smoothed: 9, surge: 3 };
+    const pressure = { requestsPerMinute: 1, available: 50, isKnown: true };
+    assert.deepEqual(nextSurge(held, 2 * minuteMs, pressure, terms), {
+      atMs: 2 * minuteMs,
+      smoothed: 0.02,
+      surge: 1,
+    });
+  });
+
+  it("stays where it is while the target is less than a step away", () => {
+    // Targets 1.16, 1.08, 1.04: half a step is not enough to move.
+    assert.deepEqual(surges([[6.6, 50], [5, 50], [5, 50]]), [1.2, 1.1, 1.1]);
+    assert.deepEqual(surges([[5.9, 50], [5.9, 50], [5.9, 50]]), [1, 1, 1]);
+  });
+
+  it("is between 1.0 and the cap, in steps of 0.1, for any minutes", () => {
+    const minute = fc.option(fc.tuple(fc.nat(500), fc.nat(100)), { nil: null });
+    fc.assert(fc.property(fc.array(minute, { maxLength: 40 }), (minutes) => {
+      for (const surge of surges(minutes)) {
+        assert.ok(surge >= 1 && surge <= 3);
+        assert.equal(surge, Math.round(surge * 10) / 10);
+      }
+    }));
+  });
+});
