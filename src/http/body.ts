@@ -61,6 +61,9 @@ export function createBodyReader({ clock, bounds }: { clock: Clock; bounds: Door
   };
 }
 
+/** Of an abort: without a reason the runtime makes an exception, stack and all. */
+const done = "done";
+
 type Arrival = { clock: Clock; bounds: DoorBounds; hold(bytes: number): boolean };
 
 async function arrive(
@@ -86,7 +89,7 @@ async function arrive(
   } catch {
     refused = refuse("body_unreadable", "the body broke off before its end");
   } finally {
-    inTime.abort();
+    inTime.abort(done);
   }
   // Not awaited: a client that keeps sending must not keep us here.
   reader.cancel().catch(() => undefined);

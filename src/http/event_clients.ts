@@ -29,14 +29,14 @@ export type EventClients = {
 const retryMs = 2_000;
 
 export function createEventClients(
-  { handles, bounds }: { handles: Pick<Handles, "health">; bounds: DoorBounds },
+  { handles, bounds }: { handles: Pick<Handles, "draining">; bounds: DoorBounds },
 ): EventClients {
   const endings = new Set<() => void>();
   let closed = false;
 
   return {
     open(request, joining) {
-      if (closed || handles.health().draining) {
+      if (closed || handles.draining()) {
         return refusalResponse(
           refuse("draining", "this node is shutting down; connect to another, or again soon"),
         );

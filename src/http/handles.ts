@@ -176,6 +176,8 @@ export type Handles = {
     topic: "ride-events" | "driver-locations",
     items: { key: string; value: Uint8Array }[],
   ): Promise<void>;
+  /** Whether it is shutting down. Asked at every post, so it looks at nothing else. */
+  draining(): boolean;
   /** Started: every assigned partition is restored. Ready: and none has stopped, and the log answers. Draining: not ready. */
   health(): { started: boolean; ready: boolean; draining: boolean; causes: string[] };
 };

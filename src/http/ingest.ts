@@ -62,7 +62,7 @@ export async function ingest(
   { door, key }: { door: IngestDoor; key: string | null },
   needs: IngestNeeds,
 ): Promise<Response> {
-  if (needs.handles.health().draining) {
+  if (needs.handles.draining()) {
     return refusalResponse(
       refuse("draining", "this node is shutting down; post to another, or try again soon"),
     );
@@ -146,7 +146,8 @@ async function inTime(appending: Promise<void>, { clock, bounds }: IngestNeeds):
     if (await Promise.race([appending.then(() => "appended" as const), late]) === "appended") return null;
     return refuse("log_unavailable", `the log has not acknowledged within ${bounds.appendMs} ms; post again`);
   } finally {
-    acknowledged.abort();
+    // With a reason: without one the runtime makes an exception, stack and all.
+    acknowledged.abort("done");
   }
 }
 

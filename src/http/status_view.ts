@@ -37,7 +37,7 @@ function troubleOf(handles: Handles): string[] {
   const unknown = partitions.filter((p) => p.state === "unknown");
   const sink = handles.sink();
   const said: string[] = [];
-  if (handles.health().draining) said.push("this node is shutting down");
+  if (handles.draining()) said.push("this node is shutting down");
   for (const p of stopped) {
     said.push(`${named(p)} has stopped${p.error === null ? "" : ` (${p.error.code})`}`);
   }

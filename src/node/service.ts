@@ -306,6 +306,7 @@ function handlesOf(running: Running): Handles {
         );
       }
     },
+    draining: () => state.draining,
     health() {
       const views = own.partitions();
       const restoring = views.filter((p) => p.state === "restoring").length;

@@ -178,6 +178,7 @@ export async function createTwin(clock: Clock): Promise<Twin> {
         fold(topic, item.value);
       }
     },
+    draining: () => state.health.draining,
     health: () => state.health,
   };
 
