@@ -43,10 +43,15 @@ export function guardConnections(
   }
 
   function part(socket: Duplex): void {
-    if (socket.destroyed || leaving.has(socket)) return;
+    if (leaving.has(socket)) return;
+    leaving.add(socket);
+    depart(socket);
+  }
+
+  function depart(socket: Duplex): void {
+    if (socket.destroyed) return;
     fresh.delete(socket);
     idle.delete(socket);
-    leaving.add(socket);
     socket.end();
     socket.resume();
     const gone = new AbortController();
@@ -55,11 +60,14 @@ export function guardConnections(
   }
 
   function turnAway(socket: Duplex, code: HttpErrorCode, message: string): void {
+    // The server finds a late one late again while it is leaving.
+    if (leaving.has(socket)) return;
+    leaving.add(socket);
     metrics.connectionsRefused.inc({ code });
     if (!socket.writable) return void socket.destroy();
     void answerText(code, message).then((text) => {
-      socket.write(text);
-      part(socket);
+      if (!socket.destroyed) socket.write(text);
+      depart(socket);
     });
   }
 
@@ -67,15 +75,17 @@ export function guardConnections(
     // What comes after a refusal, or from a client that has gone, concerns nobody.
     socket.on("error", () => socket.destroy());
     if (open.size < bounds.connectionsMax) return takeIn(socket);
-    const [victim] = [...first(leaving), ...first(fresh), ...first(idle)];
-    if (victim === undefined) {
+    const [quiet] = Object.entries({ leaving, fresh, idle }).filter(([, sockets]) => sockets.size > 0);
+    if (quiet === undefined) {
       metrics.connectionsRefused.inc({ code: "overloaded" });
       return void socket.destroy();
     }
-    metrics.connectionsEvicted.inc();
-    open.delete(victim);
-    for (const set of [leaving, fresh, idle]) set.delete(victim);
-    victim.destroy();
+    const [state, sockets] = quiet;
+    const [longest] = sockets;
+    metrics.connectionsEvicted.inc({ state });
+    open.delete(longest!);
+    sockets.delete(longest!);
+    longest!.destroy();
     takeIn(socket);
   });
 
@@ -115,10 +125,6 @@ export function guardConnections(
       for (const socket of [...fresh, ...idle]) socket.destroy();
     },
   };
-}
-
-function* first<T>(set: Iterable<T>): Iterable<T> {
-  for (const one of set) return void (yield one);
 }
 
 /** A refusal as it goes over the wire. */
