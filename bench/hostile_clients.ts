@@ -1,0 +1,61 @@
+/**
+ * The clients of row 27 of the faults, all at once and for as long as the process lives, for bench/doors.ts:
+ *
+ *   deno run -A bench/hostile_clients.ts PORT
+ *
+ * 10,000 connections that say nothing, opened again ten seconds after they are closed, and a hundred at a time of each of the others
+ * a few times a second. A line is printed when the first of them are all there.
+ */
+import { gzipSync } from "node:zlib";
+import { utf8 } from "../src/ids.ts";
+import { systemClock } from "../src/time.ts";
+
+const port = Number(Deno.args[0]);
+const silentConnections = 10_000;
+const post = "POST /v1/events HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n";
+
+const bomb = new Uint8Array(gzipSync(new Uint8Array(10_000_000)));
+const bombHead = utf8(`${post}content-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`);
+const unkind: readonly Uint8Array[] = [
+  utf8("POST /v1/events HTTP/1.1\r\nhost: h\r\nx-slow: "),
+  utf8(`${post}content-length: 100000\r\n\r\n[`),
+  utf8(`${post}content-length: 10485760\r\n\r\n[`),
+  utf8(`${post}transfer-encoding: chunked\r\n\r\nffffffff\r\n[`),
+  utf8(`${post}${Array.from({ length: 500 }, (_, i) => `x-${i}: v\r\n`).join("")}\r\n`),
+  new Uint8Array([...bombHead, ...bomb]),
+];
+
+let opened = 0;
+const begun = Promise.withResolvers<void>();
+for (let i = 0; i < silentConnections; i++) {
+  void stay();
+  // In waves: the backlog of the port is finite.
+  if (i % 200 === 199) await systemClock.sleep(20);
+}
+await begun.promise;
+console.log(`${silentConnections} connections were opened`);
+for (let turn = 0;; turn++) {
+  await Promise.all(Array.from({ length: 100 }, () => say(unkind[turn % unkind.length]!)));
+  await systemClock.sleep(200);
+}
+
+/** A connection that says nothing, and another one when it has been closed. */
+async function stay(): Promise<void> {
+  for (;;) {
+    const connection = await open();
+    if (++opened === silentConnections) begun.resolve();
+    await connection?.read(new Uint8Array(1_024)).catch(() => null);
+    connection?.close();
+    await systemClock.sleep(10_000);
+  }
+}
+
+async function say(bytes: Uint8Array): Promise<void> {
+  const connection = await open();
+  await connection?.write(bytes).catch(() => 0);
+  void systemClock.sleep(20_000).then(() => connection?.close());
+}
+
+async function open(): Promise<Deno.TcpConn | null> {
+  return await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
+}
