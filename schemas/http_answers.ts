@@ -50,11 +50,6 @@ export const cityWindowsAnswer = z.object({
   complete_from: isoUtc.nullable(),
 }).meta({ title: "Windows of a city", description: "The newest version of each, oldest start first." });
 
-export const alertsAnswer = z.object({
-  open: z.array(alertTransition),
-  recent: z.array(alertTransition),
-}).meta({ title: "Alerts", description: "The newest transition of each incident." });
-
 export const rawRecordAnswer = z.object({
   topic: z.string(),
   partition: whole,
@@ -81,5 +76,4 @@ export const unhealthyAnswer = z.object({ status: z.literal("unavailable"), caus
 export type CitiesAnswer = z.infer<typeof citiesAnswer>;
 export type CityAnswer = z.infer<typeof cityAnswer>;
 export type CityWindowsAnswer = z.infer<typeof cityWindowsAnswer>;
-export type AlertsAnswer = z.infer<typeof alertsAnswer>;
 export type RawRecordAnswer = z.infer<typeof rawRecordAnswer>;

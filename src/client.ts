@@ -9,6 +9,13 @@
  * refused is thrown as a Refusal. Nothing is tried again by itself: `retryAfterS` says where that makes sense, and
  * posting events again is safe when they carry an event_id.
  */
+import type { Acknowledgement, Silence } from "../schemas/alert_journal.ts";
+import type {
+  AcknowledgementRequest,
+  NotedAlertsAnswer,
+  SilenceRequest,
+  SilencesAnswer,
+} from "../schemas/alert_notes.ts";
 import type { DriverLocationWire } from "../schemas/driver_location.ts";
 import type { ErasuresAnswer, ErasureView } from "../schemas/erasure.ts";
 import type { WindowExplanation } from "../schemas/explanation.ts";
@@ -24,7 +31,6 @@ import type {
   RideView,
 } from "../schemas/http.ts";
 import type {
-  AlertsAnswer,
   CitiesAnswer,
   CityAnswer,
   CityWindowsAnswer,
@@ -148,7 +154,12 @@ export function createClient({ url, key, fetch: send = globalThis.fetch }: Clien
       ask<CityWindowsAnswer>(`/v1/cities/${part(city)}/windows${queryText(query)}`),
     explain: (city: string, windowStart: Date | string) =>
       ask<WindowExplanation>(`/v1/cities/${part(city)}/windows/${part(timeText(windowStart))}/explain`),
-    alerts: () => ask<AlertsAnswer>("/v1/alerts"),
+    alerts: () => ask<NotedAlertsAnswer>("/v1/alerts"),
+    silences: () => ask<SilencesAnswer>("/v1/alerts/silences"),
+    silence: (silence: SilenceRequest) => post<Silence>("/v1/alerts/silences", silence),
+    endSilence: (id: string, by: string) => post<Silence>(`/v1/alerts/silences/${part(id)}/end`, { by }),
+    acknowledge: (taken: AcknowledgementRequest) =>
+      post<Acknowledgement>("/v1/alerts/acknowledgements", taken),
 
     partitions: () => ask<PartitionsAnswer>("/v1/partitions"),
     ledger: () => ask<LedgerAnswer>("/v1/ledger"),

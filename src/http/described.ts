@@ -4,6 +4,14 @@
  * together, and every answer to its schema (tests/unit/http/openapi_test.ts).
  */
 import { z } from "zod";
+import { acknowledgement, silence } from "../../schemas/alert_journal.ts";
+import {
+  acknowledgementRequest,
+  notedAlertsAnswer,
+  silenceEnding,
+  silenceRequest,
+  silencesAnswer,
+} from "../../schemas/alert_notes.ts";
 import { driverLocationWire, driverStatuses } from "../../schemas/driver_location.ts";
 import { erasureRequest, erasuresAnswer, erasureView } from "../../schemas/erasure.ts";
 import { windowExplanation } from "../../schemas/explanation.ts";
@@ -19,7 +27,6 @@ import {
   rideView,
 } from "../../schemas/http.ts";
 import {
-  alertsAnswer,
   citiesAnswer,
   cityAnswer,
   cityWindowsAnswer,
@@ -79,6 +86,26 @@ const posted = (schema: z.ZodType, what: string): Pick<Described, "body" | "answ
     "ride_rate_exceeded",
     "log_unavailable",
     "draining",
+    "origin_refused",
+  ],
+});
+
+const noting = (
+  schema: z.ZodType,
+  says: string,
+  ...more: readonly HttpErrorCode[]
+): Pick<Described, "body" | "refusals"> => ({
+  body: { schema, types: ["application/json"], says },
+  refusals: [
+    "alert_note_invalid",
+    ...more,
+    "content_type_unsupported",
+    "encoding_unsupported",
+    "body_too_large",
+    "body_ratio_exceeded",
+    "body_timeout",
+    "body_unreadable",
+    "log_unavailable",
     "origin_refused",
   ],
 });
@@ -177,8 +204,29 @@ export const described: Readonly<Record<string, Described>> = {
   },
   "GET /v1/alerts": {
     ...{ operation: "alerts", tag: "state" },
-    answers: answer(alertsAnswer, "Open and recent alerts."),
+    answers: answer(notedAlertsAnswer, "Open and recent alerts."),
     refusals: [],
+  },
+  "GET /v1/alerts/silences": {
+    ...{ operation: "silences", tag: "people" },
+    answers: answer(silencesAnswer, "The silences in force."),
+    refusals: [],
+  },
+  "POST /v1/alerts/silences": {
+    ...{ operation: "silence", tag: "people" },
+    ...noting(silenceRequest, "What is not to page, who says so, why and until when."),
+    answers: { 201: { says: "The silence, once the log has it.", schema: silence } },
+  },
+  "POST /v1/alerts/silences/:id/end": {
+    ...{ operation: "endSilence", tag: "people" },
+    path: { id: { schema: id, says: "The silence's id." } },
+    ...noting(silenceEnding, "Who ends it.", "path_invalid", "silence_not_found"),
+    answers: answer(silence, "The silence that was ended."),
+  },
+  "POST /v1/alerts/acknowledgements": {
+    ...{ operation: "acknowledge", tag: "people" },
+    ...noting(acknowledgementRequest, "The incident, or its rule and city.", "alert_not_found"),
+    answers: { 201: { says: "The acknowledgement, once the log has it.", schema: acknowledgement } },
   },
   "GET /v1/stream": {
     ...{ operation: "stream", tag: "state" },
@@ -274,7 +322,12 @@ export const components: Readonly<Record<string, z.ZodType>> = {
   WindowExplanation: windowExplanation,
   Partitions: partitionsAnswer,
   Ledger: ledgerAnswer,
-  Alerts: alertsAnswer,
+  Alerts: notedAlertsAnswer,
+  SilenceRequest: silenceRequest,
+  Silence: silence,
+  Silences: silencesAnswer,
+  AcknowledgementRequest: acknowledgementRequest,
+  Acknowledgement: acknowledgement,
   Record: rawRecordAnswer,
   ErasureRequest: erasureRequest,
   Erasure: erasureView,

@@ -5,6 +5,8 @@
  */
 import type { AlertRuleWire } from "../../schemas/alert_rule.ts";
 import type { AlertTransition } from "../../schemas/alert.ts";
+import type { JournalFact, Silence } from "../../schemas/alert_journal.ts";
+import type { NotedAlert } from "../../schemas/alert_notes.ts";
 import type { CityCells } from "../../schemas/city_cells.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import type { ExplainedLate, WindowExplanation } from "../../schemas/explanation.ts";
@@ -88,6 +90,13 @@ export type Board = {
   /** The newest open window with a full length of data, and the newest closed one, for a city. */
   current(city: string): { live: CityWindow | null; closed: CityWindow | null };
   alerts(): AlertTransition[];
+  /** What people and receivers said about an alert. */
+  notes(
+    alert: AlertTransition,
+    nowMs: number,
+  ): Pick<NotedAlert, "silence" | "acknowledgement" | "deliveries">;
+  /** Those in force, the first to end first. */
+  silences(nowMs: number): Silence[];
   /** Of the newest boundary; null for a city without. */
   cells(city: string): CityCells | null;
   /** The last ones, newest first. */
@@ -166,6 +175,8 @@ export type Handles = {
   records: Records;
   /** Those that this process tells of alerts; none where none is set. */
   receivers(): ReceiverView[];
+  /** Resolves when the log has what somebody said about the alerts of a city; `*` means all of them. */
+  note(fact: JournalFact, city: string): Promise<void>;
   /** Windows older than the board, from ClickHouse; null when it cannot be asked. */
   history(
     city: string,

@@ -13,6 +13,7 @@ import type { Scope } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
 import type { DoorBounds } from "./bounds.ts";
 import { descriptionRoutes } from "./description_routes.ts";
+import { acknowledge, alerts, endSilence, silence, silences } from "./alert_doors.ts";
 import { erase, erasure, erasures } from "./erasure_doors.ts";
 import { refusalResponse } from "./errors.ts";
 import { explain } from "./explain_door.ts";
@@ -167,7 +168,9 @@ export function routes(needs: RouteNeeds): Route[] {
       "What became of every record that was read.",
       (request) => state.ledger(handles, request),
     ),
-    read("/v1/alerts", "Open and recent alerts.", () => state.alerts(handles)),
+    read("/v1/alerts", "Open and recent alerts.", () => alerts(handles)),
+    read("/v1/alerts/silences", "The silences in force.", () => silences(handles)),
+    ...noteRoutes(needs),
     read("/v1/stream", "Changes as they happen, as server-sent events.", async (request, _, url) => {
       await handles.fleet?.refresh(state.pageAgeMsMax);
       return streams.open(request, url);
@@ -179,6 +182,30 @@ export function routes(needs: RouteNeeds): Route[] {
   ];
   const all = [...table, ...pageRoutes(needs, table)];
   return [...all, ...descriptionRoutes(needs, all)];
+}
+
+function noteRoutes(needs: RouteNeeds): Route[] {
+  const note = (path: string, description: string, answer: Route["answer"]): Route => ({
+    ...{ method: "POST", scope: "admin", query: [] },
+    ...{ path, metric: path, description, answer },
+  });
+  return [
+    note(
+      "/v1/alerts/silences",
+      "Keeps alerts from paging for a while.",
+      (request) => silence(request, needs),
+    ),
+    note(
+      "/v1/alerts/silences/:id/end",
+      "Ends a silence.",
+      (request, context) => endSilence(request, context.req.param("id") ?? "", needs),
+    ),
+    note(
+      "/v1/alerts/acknowledgements",
+      "Says that somebody has taken an alert over.",
+      (request) => acknowledge(request, needs),
+    ),
+  ];
 }
 
 function erasureRoutes({ handles, readBody }: RouteNeeds): Route[] {

@@ -1,4 +1,4 @@
-/** The doors that read: actors, cities, partitions, ledger, alerts. They add status codes and an order, no numbers. */
+/** The doors that read: actors, cities, partitions, ledger. They add status codes and an order, no numbers. */
 import { actorAnswer } from "./actor_search.ts";
 import { type CityRow, cityRow, cityRows } from "./city_row.ts";
 import { refusalResponse, refuse } from "./errors.ts";
@@ -108,13 +108,5 @@ export async function ledger(handles: Handles, request: Request): Promise<Respon
     node,
     ...wholeLedger(ownOnly ? [] : fleet.seats, own, reports),
     nodes: fleetNodes(handles, own.partitions.length, reports),
-  });
-}
-
-export function alerts(handles: Handles): Response {
-  const all = handles.board.alerts();
-  return Response.json({
-    open: all.filter((alert) => alert.state !== "resolved"),
-    recent: all.filter((alert) => alert.state === "resolved"),
   });
 }

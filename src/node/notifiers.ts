@@ -7,8 +7,12 @@
 import { type AlertWatch, startAlertWatch } from "../alerts/notifiers/alert_watch.ts";
 import { type Outbox, type OutboxView, startOutbox } from "../alerts/notifiers/outbox.ts";
 import type { Receiver } from "../alerts/notifiers/receiver.ts";
+import type { JournalFact } from "../../schemas/alert_journal.ts";
 import type { Config } from "../config.ts";
+import { utf8 } from "../ids.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
+import { topicName, type TopicNaming } from "../log/topics.ts";
+import type { StageContext } from "../stages/context.ts";
 import type { Signals } from "../telemetry/signals.ts";
 import { type Clock, isoTime } from "../time.ts";
 import { randomFrom } from "../traffic/random.ts";
@@ -58,4 +62,21 @@ export async function startNotifiers(options: NotifiersOptions): Promise<Notifie
       await Promise.all(ended);
     },
   };
+}
+
+/** Puts what somebody said about alerts where their receivers are told from: `*` means every city. */
+export async function noteAlert(
+  { log, context, naming }: {
+    log: Log;
+    context: Pick<StageContext, "partitions" | "partitionOf">;
+    naming: TopicNaming;
+  },
+  fact: JournalFact,
+  city: string,
+): Promise<void> {
+  const all = Array.from({ length: context.partitions["alert-journal"] }, (_, partition) => partition);
+  const partitions = city === "*" ? all : [context.partitionOf("alert-journal", utf8(city))];
+  const topic = topicName("alert-journal", naming);
+  const value = utf8(JSON.stringify(fact));
+  await log.append(partitions.map((partition) => ({ topic, partition, key: utf8(fact.id), value })));
 }

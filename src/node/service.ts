@@ -31,7 +31,7 @@ import { findDrivers, findRides } from "./find_actors.ts";
 import { createFleet } from "./fleet.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { restartFloors } from "./floors.ts";
-import { type Notifiers, startNotifiers } from "./notifiers.ts";
+import { noteAlert, type Notifiers, startNotifiers } from "./notifiers.ts";
 import { type Pipeline, specsOf, startPipeline } from "./pipeline.ts";
 import { groupName } from "../runtime/host.ts";
 import { recordsOf } from "./raw_records.ts";
@@ -283,6 +283,8 @@ function handlesOf(running: Running): Handles {
     sink: () => sinkView(clickHouse),
     records: recordsOf(parts.log, pipeline.naming, running.erased),
     receivers: () => notifiers.view(),
+    note: (fact, city) =>
+      noteAlert({ log: parts.log, context: pipeline.context, naming: pipeline.naming }, fact, city),
     async history(city, { fromMs, untilMs, limit }) {
       if (clickHouse === null) return null;
       return await windowsHistory(clickHouse.analytics, { city, fromMs, toMs: untilMs, limit }).catch(() =>

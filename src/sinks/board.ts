@@ -8,11 +8,13 @@
  *   analytics-aggregated ─► readWindow ─► CityWindows per city (newest rev; bounded by count, because a replay
  *                                         plays old event times today)          ─► subscribers
  *   alerts               ─► readAlert  ─► BoardAlerts (newest transition of each incident) ─► subscribers
+ *   alert-journal        ─► readJournalFact ─► what people and receivers said about alerts
  *   city-cells           ─► readCells  ─► newest boundary of each city
  *   ride-facts           ─► readEnded  ─► BoardRides (last cancelled rides of each city)
  */
 import type { CityCells } from "../../schemas/city_cells.ts";
-import { readAlert } from "../codec/alert_record.ts";
+import { emptyJournal, silenceOf, takeFact } from "../alerts/journal.ts";
+import { readAlert, readJournalFact } from "../codec/alert_record.ts";
 import type { Board, BoardChange } from "../http/handles.ts";
 import { limits } from "../limits.ts";
 import type { Log, LogRecord } from "../log/port.ts";
@@ -57,6 +59,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const cities = new Map<string, CityWindows>();
   const changedMs = new Map<string, number>();
   const alerts = new BoardAlerts();
+  const journal = emptyJournal();
   const cells = new Map<string, CityCells>();
   const rides = new BoardRides(citiesMax);
   const listeners = new Set<(change: BoardChange) => void>();
@@ -90,6 +93,13 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     if (alerts.put(alert)) tell({ kind: "alert", alert });
   }
 
+  /** A fact for every city stands on every partition, in the same order on each. */
+  function takeNote(record: LogRecord): void {
+    const fact = readJournalFact(record.value);
+    if (fact === null) unreadable++;
+    else takeFact(journal, fact);
+  }
+
   function takeCells(record: LogRecord): void {
     const read = readCells(record.value);
     if (read === null) return void unreadable++;
@@ -115,6 +125,9 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const alertsTopic = topicName("alerts", naming);
   const alertsFrom = (await log.bounds(alertsTopic)).map((bounds) => bounds.start);
 
+  const journalTopic = topicName("alert-journal", naming);
+  const journalFrom = (await log.bounds(journalTopic)).map((bounds) => bounds.start);
+
   const cellsTopic = topicName("city-cells", naming);
   const cellsFrom = await offsetsAt(log, cellsTopic, log.clockMs() - cellsBackMs);
   const factsTopic = topicName("ride-facts", naming);
@@ -123,6 +136,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const following = [
     { topic: windowsTopic, next: windowsFrom, take: takeWindow },
     { topic: alertsTopic, next: alertsFrom, take: takeAlert },
+    { topic: journalTopic, next: journalFrom, take: takeNote },
     { topic: cellsTopic, next: cellsFrom, take: takeCells },
     { topic: factsTopic, next: factsFrom, take: takeEnded },
   ];
@@ -135,6 +149,16 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     current: (city) => cities.get(city)?.current(log.clockMs()) ?? { live: null, closed: null },
     changedMs: (city) => changedMs.get(city) ?? null,
     alerts: () => alerts.list(),
+    notes: (alert, nowMs) => ({
+      silence: silenceOf(journal, alert, nowMs),
+      acknowledgement: journal.acknowledgements.get(alert.alert_id) ?? null,
+      deliveries: [...journal.deliveries.get(alert.alert_id)?.values() ?? []].map((
+        { receiver, state, outcome, detail, at },
+      ) => ({ receiver, state, outcome, detail, at })),
+    }),
+    silences: (nowMs) =>
+      [...journal.silences.values()].filter((silence) => Date.parse(silence.until) > nowMs)
+        .sort((a, b) => a.until < b.until ? -1 : a.until > b.until ? 1 : 0),
     cells: (city) => cells.get(city) ?? null,
     cancelled: (city) => rides.list(city),
     completeFromMs: (city) =>

@@ -33,7 +33,16 @@ export const importTable: Readonly<Record<string, Row>> = {
   "src/client.ts": {
     may: [],
     types: Object.fromEntries(
-      ["driver_location", "erasure", "explanation", "http", "http_answers", "ride_event"].map((name) => [
+      [
+        "alert_journal",
+        "alert_notes",
+        "driver_location",
+        "erasure",
+        "explanation",
+        "http",
+        "http_answers",
+        "ride_event",
+      ].map((name) => [
         `schemas/${name}.ts`,
         "what the doors take and answer with",
       ]),

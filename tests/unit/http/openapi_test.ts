@@ -79,7 +79,15 @@ describe("the description", () => {
       alertOf({ city: "wien", state: "firing", sinceMs: minutesAfterNoon(-9), atMs: minutesAfterNoon(-4) }),
     );
     await doors.twin.write("ride-events", ride, { source: "s" });
+    const quiet = { rule: "*", city: "wien", by: "ada", why: "road works", until: "2026-01-15T13:00:00Z" };
+    const silenced = await doors.post("/v1/alerts/silences", JSON.stringify(quiet));
+    const { id } = await silenced.clone().json();
+    const taken = { rule: "cancellation_rate_high", city: "wien", by: "ada", why: "on it" };
     const asked: Record<string, Promise<Response> | Response> = {
+      "GET /v1/alerts/silences": await doors.get("/v1/alerts/silences"),
+      "POST /v1/alerts/silences": silenced,
+      "POST /v1/alerts/acknowledgements": doors.post("/v1/alerts/acknowledgements", JSON.stringify(taken)),
+      "POST /v1/alerts/silences/:id/end": doors.post(`/v1/alerts/silences/${id}/end`, '{"by":"ada"}'),
       "POST /v1/events": verdict,
       "POST /v1/locations": doors.post("/v1/locations", JSON.stringify(location())),
       "POST /v1/erasures": doors.post("/v1/erasures", '{"user_id":"u"}'),

@@ -165,6 +165,11 @@ export async function createTwin(clock: Clock): Promise<Twin> {
     sink: () => state.sink,
     records: recordsOf(log, naming, erasedSet()),
     receivers: () => state.receivers,
+    async note(fact) {
+      if (state.logDown) throw new WaymarkError("log_unavailable", "the log's disk is full");
+      await write("alert-journal", fact);
+      await settle();
+    },
     async history(city, { fromMs, untilMs, limit }) {
       return state.history?.filter((w) =>
         w.city === city && Date.parse(w.window_start) >= fromMs && Date.parse(w.window_start) < untilMs

@@ -25,7 +25,7 @@ async function openLog() {
   const clock = manualClock(noonMs);
   const log = memoryLog({ clock });
   await log.ensureTopics(
-    ["analytics-aggregated", "alerts", "city-cells", "ride-facts"].map((topic) => ({
+    ["analytics-aggregated", "alerts", "alert-journal", "city-cells", "ride-facts"].map((topic) => ({
       topic,
       partitions: 3,
       retentionMs: 7 * dayMs,
