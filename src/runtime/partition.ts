@@ -219,9 +219,10 @@ export class PartitionActor<F extends Fold = Fold> {
     });
   }
 
+  /** A wall clock that is behind the log's must not make the record younger than new: its quiet would begin later. */
   #seen(recordMs: number): { recordMs: number; ageMs: number; atMs: number } {
     const { clock } = this.#options;
-    return { recordMs, ageMs: clock.nowMs() - recordMs, atMs: clock.monotonicMs() };
+    return { recordMs, ageMs: Math.max(0, clock.nowMs() - recordMs), atMs: clock.monotonicMs() };
   }
 
   /** The wall clock may have stepped since the record that counts; by the other one no more than this has passed. */

@@ -62,9 +62,10 @@ const unhurried: Partial<Config> = {
 
 export const startMs = Date.UTC(2026, 0, 15, 18);
 
-export async function live(given: Partial<Config> = {}) {
+/** `logAheadMs`: how far the log's clock is ahead of the process's wall clock. */
+export async function live(given: Partial<Config> = {}, { logAheadMs = 0 } = {}) {
   const clock = leapClock(startMs);
-  const log = memoryLog({ clock });
+  const log = memoryLog({ clock: { ...clock, nowMs: () => clock.nowMs() + logAheadMs } });
   let store: SnapshotStore = memorySnapshots();
   const config = { ...quick, ...unhurried, ...given };
   const stopped: Stopped[] = [];

@@ -36,4 +36,18 @@ describe("row 21: a wall clock that steps by an hour", () => {
       await world.stop();
     }
   });
+
+  it("does not hold windows back while it is behind the log's", async () => {
+    const world = await live({}, { logAheadMs: 55 * minuteMs });
+    try {
+      await requests(world, "before", startMs + 55 * minuteMs);
+      await world.pass(6 * minuteMs);
+      assert.ok((await world.idleDeclarations()).includes("ride-events/3"));
+      const watermarkMs = Date.parse(cityWatermarks(world.pipeline).rides!);
+      assert.ok(watermarkMs >= startMs + 59 * minuteMs, cityWatermarks(world.pipeline).rides!);
+      assert.ok(watermarkMs <= startMs + 61 * minuteMs, cityWatermarks(world.pipeline).rides!);
+    } finally {
+      await world.stop();
+    }
+  });
 });
