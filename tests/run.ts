@@ -13,7 +13,7 @@ const groups: Record<string, string[]> = {
     "tests/recount",
     "tests/faults",
   ],
-  "pipeline": ["tests/pipeline", "tests/golden"],
+  "pipeline": ["tests/pipeline", "tests/golden", "tests/simulation"],
 };
 
 type Result = { name: string; passed: number; failed: number; output: string };

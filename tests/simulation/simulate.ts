@@ -1,0 +1,205 @@
+/**
+ * `deno task simulate`: the whole installation in one process on a virtual clock, seed after seed.
+ *
+ *   simulate --seeds 500 [--from 1] [--jobs 2]     many seeds, and which faults and points they had
+ *   simulate --seed 42                             one seed, with its story when it fails
+ *
+ * A seed decides everything; each is begun twice, and both must have the same trace. The last line is
+ * `N passed, N failed`.
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { type Overrides, planOf, planText, rateNames, type Scenario } from "./plan.ts";
+import { pointNames } from "./points.ts";
+import { addTo, emptySums, type SeedSummary, summed, type Sums } from "./report.ts";
+import { runSeed, type SeedResult } from "./seed_run.ts";
+import { outside } from "./seal.ts";
+import { shrunk } from "./shrink.ts";
+import { storyText } from "./story.ts";
+
+/** How much of every seed is run again to see that it goes the same way. */
+const markEvents = 1_500;
+/** From so many seeds on a point that was never reached is a failure. */
+const longRunSeeds = 400;
+const portionSeeds = 25;
+/** A seed that is silent this long, wall time, has a loop without an end. */
+const seedMsMax = 120_000;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    seeds: { type: "string" },
+    from: { type: "string", default: "1" },
+    jobs: { type: "string" },
+    without: { type: "string" },
+    disasters: { type: "string" },
+    minutes: { type: "string" },
+    scenario: { type: "string" },
+    story: { type: "boolean", default: false },
+    "no-shrink": { type: "boolean", default: false },
+    /** A line of JSON per seed, for the process that counts. */
+    worker: { type: "boolean", default: false },
+  },
+});
+
+const overrides: Overrides = {
+  ...(values.without !== undefined && { without: values.without.split(",") }),
+  ...(values.disasters !== undefined &&
+    { disasters: values.disasters === "none" ? [] : values.disasters.split(",").map(Number) }),
+  ...(values.minutes !== undefined && { minutes: Number(values.minutes) }),
+  ...(values.scenario !== undefined && { scenario: values.scenario as Scenario }),
+};
+
+if (values.worker) await work(Number(values.from), Number(values.seeds));
+else if (values.seed !== undefined) process.exit(await one(Number(values.seed)));
+else process.exit(await many(Number(values.from), Number(values.seeds ?? 100)));
+
+/** The seed, with its beginning run twice. */
+async function checked(seed: number, given: Overrides): Promise<SeedResult> {
+  const result = await outside(() => runSeed(seed, { overrides: given, markAt: markEvents }));
+  const again = await outside(() =>
+    runSeed(seed, { overrides: given, markAt: markEvents, stopAtMark: true })
+  );
+  if (result.mark !== again.mark) {
+    const text = `two runs of the seed differ within ${markEvents} events: ${result.mark}, ${again.mark}`;
+    result.complaints.push({ checker: "determinism", text });
+  }
+  return result;
+}
+
+async function work(from: number, count: number): Promise<void> {
+  for (let seed = from; seed < from + count; seed++) {
+    const { events, simulatedMs, complaints, points, plan, hash } = await checked(seed, overrides);
+    const summary: SeedSummary = {
+      ...{ seed, events, simulatedMs, complaints, hash },
+      scenario: plan.scenario,
+      points: [...points],
+      rates: rateNames.filter((name) => plan.rates[name] > 0),
+      disasters: plan.disasters.map(({ name }) => name),
+    };
+    console.log(JSON.stringify(summary));
+  }
+}
+
+async function one(seed: number): Promise<number> {
+  console.log(`seed ${seed}, ${await commitText()}\n${planText(planOf(seed, overrides))}\n`);
+  const result = await checked(seed, overrides);
+  const whole = await outside(() => runSeed(seed, { overrides }));
+  if (whole.hash !== result.hash) {
+    result.complaints.push({
+      checker: "determinism",
+      text: `two runs differ: ${result.hash}, ${whole.hash}`,
+    });
+  }
+  if (values.story && result.complaints.length === 0) console.log(storyText(result));
+  if (result.complaints.length > 0) await tellFailure(seed, result);
+  console.log(
+    `trace ${result.hash}, twice the same; ${result.events} events, ${
+      minutes(result.simulatedMs)
+    } simulated minutes`,
+  );
+  console.log(result.complaints.length === 0 ? "1 passed, 0 failed" : "0 passed, 1 failed");
+  return result.complaints.length === 0 ? 0 : 1;
+}
+
+async function tellFailure(seed: number, result: SeedResult): Promise<void> {
+  const [first] = result.complaints;
+  const small = values["no-shrink"] || first === undefined
+    ? { overrides, result }
+    : await shrunk(seed, overrides, first.checker, (given) =>
+      outside(() =>
+        runSeed(seed, { overrides: given })
+      ));
+  console.log(storyText(small.result));
+  console.log(`replay: ${commandFor(seed, small.overrides)}`);
+}
+
+function commandFor(seed: number, { without, disasters, minutes, scenario }: Overrides): string {
+  return [
+    `deno task simulate --seed ${seed}`,
+    ...(scenario !== undefined ? [`--scenario ${scenario}`] : []),
+    ...(minutes !== undefined ? [`--minutes ${minutes}`] : []),
+    ...(disasters !== undefined ? [`--disasters ${disasters.join(",") || "none"}`] : []),
+    ...(without !== undefined && without.length > 0 ? [`--without ${without.join(",")}`] : []),
+  ].join(" ");
+}
+
+async function many(from: number, count: number): Promise<number> {
+  const jobs = Number(values.jobs ?? Math.min(4, navigator.hardwareConcurrency));
+  console.log(`seeds ${from} to ${from + count - 1}, ${await commitText()}, ${jobs} at a time`);
+  const sums = emptySums();
+  const startedMs = performance.now();
+  // Small portions, so that one slow seed does not keep the others waiting at the end.
+  const portions = Array.from({ length: Math.ceil(count / portionSeeds) }, (_, i) => ({
+    from: from + i * portionSeeds,
+    count: Math.min(portionSeeds, count - i * portionSeeds),
+  }));
+  const takeOn = async () => {
+    for (let next = portions.shift(); next !== undefined; next = portions.shift()) await portion(next, sums);
+  };
+  await Promise.all(Array.from({ length: jobs }, takeOn));
+  const seconds = (performance.now() - startedMs) / 1_000;
+  console.log(summed(sums, seconds));
+  let failed = sums.failures.length;
+  for (const { seed } of sums.failures.slice(0, 3)) {
+    const result = await checked(seed, overrides);
+    console.log(`\nseed ${seed} fails`);
+    await tellFailure(seed, result);
+  }
+  const never = Object.keys(pointNames).filter((name) => !sums.points.has(name));
+  if (never.length > 0) {
+    console.log(`never happened: ${never.join(", ")}`);
+    if (count >= longRunSeeds) failed++;
+  }
+  console.log(`${count - sums.failures.length} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+/** A process of its own per portion: what one leaves behind, or a loop without an end, ends with it. */
+async function portion({ from, count }: { from: number; count: number }, sums: Sums): Promise<void> {
+  const args = ["run", "--allow-all", "--no-check", "--quiet", import.meta.filename!, "--worker"];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args, "--from", `${from}`, "--seeds", `${count}`, ...passedOn()],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const heard = { atMs: performance.now() };
+  const watch = setInterval(() => {
+    if (performance.now() - heard.atMs > seedMsMax) child.kill("SIGKILL");
+  }, 1_000);
+  let next = from;
+  let text = "";
+  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+    heard.atMs = performance.now();
+    text += chunk;
+    const lines = text.split("\n");
+    text = lines.pop()!;
+    for (const line of lines) {
+      const summary = JSON.parse(line) as SeedSummary;
+      addTo(sums, summary);
+      next = summary.seed + 1;
+    }
+  }
+  clearInterval(watch);
+  const { success } = await child.status;
+  if (success || next >= from + count) return;
+  sums.failures.push({ seed: next, complaints: [{ checker: "simulation", text: "the seed did not end" }] });
+  await portion({ from: next + 1, count: from + count - next - 1 }, sums);
+}
+
+function passedOn(): string[] {
+  return (["without", "disasters", "minutes", "scenario"] as const).flatMap((name) =>
+    values[name] === undefined ? [] : [`--${name}`, values[name]]
+  );
+}
+
+async function commitText(): Promise<string> {
+  const ask = (...args: string[]) =>
+    new Deno.Command("git", { args, stdout: "piped", stderr: "null" }).output()
+      .then(({ stdout }) => new TextDecoder().decode(stdout).trim(), () => "");
+  const commit = await ask("rev-parse", "--short", "HEAD");
+  const changed = await ask("status", "--porcelain", "--", "src", "actors", "tests/simulation");
+  return `commit ${commit || "unknown"}${changed === "" ? "" : " and changes"}`;
+}
+
+const minutes = (ms: number) => Math.round(ms / 60_000);
