@@ -37,6 +37,7 @@ const suites = {
   kafka_engine: ["kafka_engine_test.ts"],
   sink: ["sink_faults_test.ts"],
   strangers: ["strangers_test.ts"],
+  bench: ["peers_test.ts"],
   // These start services of their own.
   redis_faults: ["redis_access_test.ts", "redis_faults_test.ts"],
   refusals: ["refusals_kafka_test.ts"],
@@ -73,7 +74,9 @@ try {
 }
 
 async function start(): Promise<{ variables: Record<string, string>; stop(): Promise<void> }> {
-  if ((["kafka", "kafka_engine", "sink", "strangers"] as const).some((name) => wanted.includes(name))) {
+  if (
+    (["kafka", "kafka_engine", "sink", "strangers", "bench"] as const).some((name) => wanted.includes(name))
+  ) {
     const { variables } = await startServices({ folder });
     return {
       variables: { ...variables, TEST_SERVICES_FOLDER: folder },

@@ -1,0 +1,154 @@
+/**
+ * The systems that are compared: how each is started on a filled topic, and what it does less or more than the others.
+ *
+ * Their programs are beside this file. Settings are those that its own experts would choose for this machine; what was
+ * tried and rejected is in README.md.
+ */
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export type Place = { brokers: string; prefix: string; input: string; folder: string; port: number };
+
+export type System = {
+  /** What `--systems` calls it. */
+  name: string;
+  label: string;
+  /** Of bench/peers/pom.xml; none: nothing is to be made. */
+  module?: string;
+  /** Topic of its results; `own`: it makes the topic itself. */
+  output: { topic(prefix: string): string; own: boolean };
+  start(place: Place): { command: string; args: string[]; env?: Record<string, string> };
+  /** Beside the query. */
+  differs: string;
+};
+
+export const home = fileURLToPath(new URL("../..", import.meta.url));
+const here = fileURLToPath(new URL(".", import.meta.url));
+/** Where Maven puts what it makes, so that the checkout stays as it is. */
+export const madeFolder = join(homedir(), ".cache", "waymark", "peers");
+
+const opened = ["lang", "lang.invoke", "lang.reflect", "math", "net", "nio", "text", "time", "util"].flatMap((
+  name,
+) => ["--add-opens", `java.base/java.${name}=ALL-UNNAMED`]);
+const openedForSpark = ["util.concurrent", "util.concurrent.atomic", "io"].flatMap((name) => [
+  "--add-opens",
+  `java.base/java.${name}=ALL-UNNAMED`,
+]);
+
+function java(module: string, main: string, more: string[] = []) {
+  const classes = `${join(madeFolder, module, `${module}-1.jar`)}:${
+    join(madeFolder, module, "dependency", "*")
+  }`;
+  return (place: Place, output: string) => ({
+    command: "java",
+    args: [
+      ...[
+        "-Xms1g",
+        "-Xmx3g",
+        "-XX:+UseParallelGC",
+        ...opened,
+        ...more,
+        "-cp",
+        classes,
+        `waymark.peers.${main}`,
+      ],
+      ...[place.brokers, place.input, output, join(place.folder, "state")],
+    ],
+  });
+}
+
+function peer(
+  name: string,
+  label: string,
+  differs: string,
+  start: (place: Place, output: string) => ReturnType<System["start"]>,
+  module?: string,
+): System {
+  const topic = (prefix: string) => `${prefix}out-${name}`;
+  return {
+    ...{ name, label, differs, output: { topic, own: false } },
+    start: (place) => start(place, topic(place.prefix)),
+    ...(module !== undefined && { module }),
+  };
+}
+
+/** It makes the topics of its results itself, and so needs input of its own. */
+function waymark(name: string, label: string, differs: string, more: Record<string, string> = {}): System {
+  return {
+    ...{ name, label, differs },
+    output: { topic: (prefix) => `${prefix}analytics-aggregated`, own: true },
+    start: ({ brokers, prefix, folder, port }) => ({
+      command: Deno.execPath(),
+      args: ["run", "--no-prompt", "--no-check", "-A", "src/main.ts", "start"],
+      env: {
+        KAFKA_BROKERS: brokers,
+        WAYMARK_TOPIC_PREFIX: prefix,
+        WAYMARK_GROUP: `${prefix}waymark`,
+        WAYMARK_DATA_DIR: join(folder, "state"),
+        WAYMARK_PORT: String(port),
+        WAYMARK_CLICKHOUSE: "off",
+        ...more,
+      },
+    }),
+  };
+}
+
+const plain = (place: Place, output: string) => [
+  join(here, "plain_kafkajs.mjs"),
+  ...[place.brokers, place.input, output],
+];
+
+export const systems: readonly System[] = [
+  waymark(
+    "waymark",
+    "Waymark",
+    "more: every event checked, duplicates removed by event_id, a state machine and a fact per ride, windows every " +
+      "100 ms with 14 more figures, partials through Kafka, snapshots, state over HTTP",
+  ),
+  waymark("waymark-1s", "Waymark, updates every second", "as above, with the updates of the others", {
+    WAYMARK_FLUSH_MS: "1000",
+  }),
+  peer(
+    "kafkajs-deno",
+    "plain kafkajs, Deno",
+    "less: no check, no duplicates removed, no snapshots: a crash loses the state",
+    (place, output) => ({ command: Deno.execPath(), args: ["run", "-A", ...plain(place, output)] }),
+  ),
+  peer(
+    "kafkajs-node",
+    "plain kafkajs, Node",
+    "as on Deno",
+    (place, output) => ({ command: "node", args: plain(place, output) }),
+  ),
+  peer(
+    "flink-process",
+    "Flink, own process function",
+    "less: no check, no duplicates removed. Checkpoints every 10 s, updates every second",
+    java("flink", "FlinkProcess"),
+    "flink",
+  ),
+  peer(
+    "flink-sql",
+    "Flink SQL",
+    "less: no duplicates removed, final rows only. Checkpoints every 10 s",
+    java("flink", "FlinkSql"),
+    "flink",
+  ),
+  peer(
+    "kafka-streams",
+    "Kafka Streams",
+    "less: no check, no duplicates removed, and lateness of three hours instead of 30 s, without which a backlog " +
+      "loses most of its counts. State in memory with changelog topics, updates every second",
+    java("kafka_streams", "Streams"),
+    "kafka_streams",
+  ),
+  peer(
+    "spark",
+    "Spark Structured Streaming",
+    "less: no duplicates removed. Updates per micro-batch; exact distinct through collect_set, since " +
+      "count(distinct) is refused on streams",
+    java("spark", "SparkWindows", openedForSpark),
+    "spark",
+  ),
+];

@@ -1,0 +1,66 @@
+/** The comparison at tiny size: Waymark and the plain program come to the recount, and a wrong system is told of. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { measure } from "../../bench/peers/measure.ts";
+import { type System, systems } from "../../bench/peers/systems.ts";
+import { type Filled, fillTopics } from "../../bench/peers/topics.ts";
+import { openKafkaLog } from "../../src/log/kafka/log.ts";
+import type { Log } from "../../src/log/port.ts";
+import { minuteMs, systemClock } from "../../src/time.ts";
+import { brokers, freshPrefix } from "./kafka_under_test.ts";
+
+const events = 5_000;
+
+describe("bench:peers", () => {
+  let folder: string;
+  let log: Log;
+  let filled: Filled;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "waymark-peers-test-"));
+    log = await openKafkaLog({ brokers, clock: systemClock });
+    filled = (await fillTopics(brokers.join(","), [freshPrefix()], events))[0]!;
+  });
+  after(async () => {
+    await log.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const options = (stalledMs: number) => ({ log, brokers: brokers.join(","), folder, stalledMs });
+  const named = (name: string) => systems.find((system) => system.name === name)!;
+
+  for (const name of ["waymark", "kafkajs-deno", "kafkajs-node"]) {
+    it(`${name} publishes every window of the recount, and its cost is read`, async () => {
+      const { correct, verdict, cpuSeconds, peakMb } = await measure(
+        named(name),
+        filled,
+        options(2 * minuteMs),
+      );
+      assert.ok(correct, JSON.stringify(verdict));
+      assert.ok(cpuSeconds > 0 && peakMb > 10);
+    });
+  }
+
+  it("a system that publishes nothing is not correct", async () => {
+    const idle: System = {
+      ...named("kafkajs-node"),
+      name: "idle",
+      output: { topic: (prefix) => `${prefix}out-idle`, own: false },
+      start: () => ({ command: "node", args: ["-e", "setInterval(() => {}, 1000)"] }),
+    };
+    const { correct, verdict } = await measure(idle, filled, options(500));
+    assert.equal(correct, false);
+    assert.equal(verdict.missing, filled.expected.size);
+  });
+
+  it("a system that ends is told of with its last words", async () => {
+    const ending: System = {
+      ...named("kafkajs-node"),
+      name: "ending",
+      output: { topic: (prefix) => `${prefix}out-ending`, own: false },
+      start: () => ({ command: "node", args: ["-e", "console.error('no such class')"] }),
+    };
+    await assert.rejects(() => measure(ending, filled, options(minuteMs)), /no such class/);
+  });
+});
