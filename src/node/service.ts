@@ -36,6 +36,7 @@ import { type Pipeline, specsOf, startPipeline } from "./pipeline.ts";
 import { groupName } from "../runtime/host.ts";
 import { recordsOf } from "./raw_records.ts";
 import { refuseReplayDir } from "./replay.ts";
+import { watchPipeline } from "./pipeline_watch.ts";
 import { keepRules } from "./rules_keeper.ts";
 import {
   cityWatermarks,
@@ -130,7 +131,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     });
     const state = { draining: false };
     const keeping = new AbortController();
+    const handles = handlesOf({
+      ...{ config, clock, parts, pipeline, board, clickHouse, notifiers, state, node, fleet },
+      erased: erasures.erased,
+      erasing: erasingOf(erasures, eraseWork.stores, signals),
+    });
+    const { context, naming } = pipeline;
     const kept = Promise.all([
+      watchPipeline({ log: parts.log, context, naming, handles, clock, signals, signal: keeping.signal }),
       housekeep(parts, pipeline, clickHouse, clock, keeping.signal),
       keepRules({
         log: parts.log,
@@ -142,11 +150,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       }),
     ]);
     return {
-      handles: handlesOf({
-        ...{ config, clock, parts, pipeline, board, clickHouse, notifiers, state, node, fleet },
-        erased: erasures.erased,
-        erasing: erasingOf(erasures, eraseWork.stores, signals),
-      }),
+      handles,
       pipeline,
       log: parts.log,
       clickHouseUrl: clickHouse?.doorUrl ?? null,

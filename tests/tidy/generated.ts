@@ -9,6 +9,7 @@
  * them again.
  */
 import { rideTableMarkdown } from "../../actors/ride_table.ts";
+import { pipelineRules } from "../../src/alerts/pipeline_rules.ts";
 import { builtInRules } from "../../src/alerts/built_in.ts";
 import { rejectionCodes } from "../../src/codec/rejection.ts";
 import { settings } from "../../src/config.ts";
@@ -93,7 +94,7 @@ export function codeRoles(): Codes {
   for (const name of Object.keys(rejectionCodes)) add(name, "dead letter");
   add(refusedReason, "dead letter");
   for (const [name, { status }] of Object.entries(httpErrorCodes)) add(name, `HTTP ${status}`);
-  for (const { name } of builtInRules) add(name, "alert");
+  for (const { name } of [...builtInRules, ...Object.values(pipelineRules)]) add(name, "alert");
   return roles;
 }
 
