@@ -9,6 +9,7 @@ import { messageOf, WaymarkError } from "./errors.ts";
 import { type Command, helpOf, parse } from "./commands/command.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { migrateCommand } from "./commands/migrate.ts";
+import { notifyCommand } from "./commands/notify.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { servicesCommand } from "./commands/services.ts";
 import { demoCommand, startCommand } from "./commands/start.ts";
@@ -22,6 +23,7 @@ const commands: Command[] = [
   trafficCommand,
   topicsCommand,
   migrateCommand,
+  notifyCommand,
   keysCommand,
   servicesCommand,
 ];

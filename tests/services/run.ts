@@ -42,6 +42,7 @@ const suites = {
   redis_faults: ["redis_access_test.ts", "redis_faults_test.ts"],
   refusals: ["refusals_kafka_test.ts"],
   prometheus: ["prometheus_test.ts"],
+  alertmanager: ["alertmanager_test.ts"],
   // These need no service, but npm and Python's packages.
   containers: ["container_tools_test.ts", "image_layout_test.ts"],
 };
