@@ -81,6 +81,7 @@ async function post(
     if (final || attempt >= retriesMax) {
       throw new WaymarkError("input_unreadable", `${url} did not take a batch: ${why.slice(0, 300)}`);
     }
-    await systemClock.sleep(Math.min(250 * attempt, 2_000));
+    const wantedS = response instanceof Response ? Number(response.headers.get("retry-after") ?? 0) : 0;
+    await systemClock.sleep(Math.max(Math.min(250 * attempt, 2_000), 1_000 * Math.min(wantedS, 30)));
   }
 }
