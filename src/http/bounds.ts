@@ -14,6 +14,8 @@ export const doorBounds = {
   headersMs,
   idleMs,
   silentMs,
+  /** Requests of one connection in hand at once; with more it is closed. Their answers wait for each other in memory. */
+  pipelinedMax: 8,
   /** How long a connection that was told to go is left open, for its client to read why. */
   partingMs: secondMs,
   bodyBytesMax,

@@ -92,7 +92,12 @@ export function guardConnections(
   server.on("request", ({ socket }: IncomingMessage, outgoing: ServerResponse) => {
     fresh.delete(socket);
     idle.delete(socket);
-    asking.set(socket, (asking.get(socket) ?? 0) + 1);
+    const count = (asking.get(socket) ?? 0) + 1;
+    asking.set(socket, count);
+    if (count > bounds.pipelinedMax && !socket.destroyed) {
+      metrics.connectionsRefused.inc({ code: "overloaded" });
+      socket.destroy();
+    }
     outgoing.once("close", () => {
       const left = (asking.get(socket) ?? 1) - 1;
       if (left > 0) return void asking.set(socket, left);

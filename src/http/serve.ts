@@ -53,6 +53,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   let draining = false;
 
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    if (incoming.socket.destroyed) return;
     const { promise, resolve } = Promise.withResolvers<Response>();
     const lastWord = () =>
       resolve(

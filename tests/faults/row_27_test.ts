@@ -46,9 +46,13 @@ async function withDoors(bounds: Partial<DoorBounds>, work: (site: Site) => Prom
 
 const connections = async () => (await metrics.connections.get()).values[0]?.value ?? 0;
 
+const turnedAway = async (code: string) =>
+  (await metrics.connectionsRefused.get()).values.find(({ labels }) => labels.code === code)?.value ?? 0;
+
 describe("row 27: clients that mean ill, and clients that are ill", () => {
   it("headers that trickle in, or never come, are answered 408 and closed", async () => {
     await withDoors({ headersMs: 300 }, async ({ open }) => {
+      const before = await turnedAway("request_timeout");
       const slow = await open();
       await slow.send("POST /v1/events HTTP/1.1\r\nhost: h\r\nx: ");
       const silent = await open();
@@ -58,6 +62,7 @@ describe("row 27: clients that mean ill, and clients that are ill", () => {
         assert.equal(answer.headers.get("connection"), "close");
         assert.equal(await raw.closed(), "");
       }
+      assert.equal(await turnedAway("request_timeout"), before + 2);
     });
   });
 
@@ -164,6 +169,23 @@ describe("row 27: clients that mean ill, and clients that are ill", () => {
       }
       await eventually("the connections are gone", async () => await connections() <= before);
       assert.equal(appended(), 0);
+    });
+  });
+
+  it("a client that asks and asks and never reads is cut off, and costs no memory", async () => {
+    await withDoors({}, async ({ open }) => {
+      const answered = async () => {
+        const { values } = await metrics.requests.get();
+        return values.filter(({ labels }) => labels.route === "/livez").reduce(
+          (sum, { value }) => sum + value,
+          0,
+        );
+      };
+      const before = await answered();
+      const raw = await open();
+      await raw.send("GET /livez HTTP/1.1\r\nhost: h\r\n\r\n".repeat(10_000));
+      await raw.closed();
+      assert.ok(await answered() - before <= 100, `${await answered() - before} of 10,000 were worked on`);
     });
   });
 
