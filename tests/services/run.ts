@@ -43,6 +43,8 @@ const suites = {
   refusals: ["refusals_kafka_test.ts"],
   prometheus: ["prometheus_test.ts"],
   alertmanager: ["alertmanager_test.ts"],
+  // An embedded process of its own, and Python's packages.
+  fuzz: ["fuzz_test.ts"],
   // These need no service, but npm and Python's packages.
   containers: ["container_tools_test.ts", "image_layout_test.ts"],
 };
