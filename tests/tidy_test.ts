@@ -18,6 +18,7 @@ import {
   mapBreaches,
   type Named,
 } from "./tidy/documents.ts";
+import { faultBreaches } from "./tidy/fault_rows.ts";
 import { badNames, extendsOther, openMarks, tooLong } from "./tidy/file_shape.ts";
 import { codeRoles, generatedParts, partIn, withPart } from "./tidy/generated.ts";
 import { glossaryBreaches, otherWords, words } from "./tidy/glossary.ts";
@@ -285,6 +286,21 @@ describe("codes", () => {
 
   it("every code has a section in OPERATIONS.md", () =>
     none(sectionBreaches(readText("docs/OPERATIONS.md"), codeRoles())));
+});
+
+describe("faults", () => {
+  const textOf = (path: string) => paths.has(path) ? readText(path) : null;
+
+  it("a row without its test, with a file that is gone, or left out is found", () => {
+    const page = "| 1 | a | `tests/tidy_test.ts` no such test<br>`tests/gone.ts` x | |\n";
+    assert.deepEqual(faultBreaches(page, (path) => path === "tests/tidy_test.ts" ? "" : null).slice(0, 3), [
+      'row 1: tests/tidy_test.ts has no test "no such test"',
+      "row 1: `tests/gone.ts` x names no file",
+      "row 2 is left out",
+    ]);
+  });
+
+  it("every row names tests that are there", () => none(faultBreaches(readText("docs/FAULTS.md"), textOf)));
 });
 
 describe("glossary", () => {
