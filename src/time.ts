@@ -90,5 +90,24 @@ export const dayMs = 86_400_000;
 
 /** ISO 8601 in UTC with milliseconds and `Z`, as everything on the wire. */
 export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
+  const ofDay = ms - day.startMs;
+  if (ofDay >= 0 && ofDay < dayMs && Number.isInteger(ms)) {
+    return day.text + minuteText(Math.floor(ofDay / minuteMs)) + secondText(ofDay % minuteMs);
+  }
+  const text = new Date(ms).toISOString();
+  day = { startMs: Math.floor(ms / dayMs) * dayMs, text: text.slice(0, text.indexOf("T") + 1) };
+  return text;
 }
+
+/** Times come day by day, and their minutes and milliseconds again and again: put together, not calculated anew. */
+let day = { startMs: NaN, text: "" };
+const minuteTexts: string[] = [];
+const secondTexts: string[] = [];
+
+const minuteText = (minute: number): string =>
+  minuteTexts[minute] ??= `${digits(Math.floor(minute / 60), 2)}:${digits(minute % 60, 2)}:`;
+
+const secondText = (ms: number): string =>
+  secondTexts[ms] ??= `${digits(Math.floor(ms / secondMs), 2)}.${digits(ms % secondMs, 3)}Z`;
+
+const digits = (value: number, count: number): string => String(value).padStart(count, "0");

@@ -8,6 +8,7 @@
 import type { CityWindow } from "../../schemas/city_window.ts";
 import type { Fold, FoldEntry, FoldStatus, LogRecord, Outbox, Stage } from "../fold.ts";
 import { utf8 } from "../ids.ts";
+import { outgoing } from "../outgoing.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import { dayMs } from "../time.ts";
@@ -235,8 +236,8 @@ export class CitiesFold implements Fold {
     if (window === null) return;
     out.push({
       topic: "analytics-aggregated",
-      key: utf8(`${name}|${window.window_start}`),
-      value: utf8(JSON.stringify(window)),
+      key: outgoing(`${name}|${window.window_start}`),
+      value: outgoing(JSON.stringify(window)),
       partition: this.#context.partitionOf("analytics-aggregated", utf8(name)),
     });
   }

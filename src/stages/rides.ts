@@ -14,6 +14,7 @@ import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, S
 import { hash64, utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
+import { outgoing } from "../outgoing.ts";
 import { isoTime } from "../time.ts";
 import type { Ledger } from "../windows/ledger.ts";
 import type { Register } from "../windows/panes.ts";
@@ -228,7 +229,7 @@ export class RidesFold implements Fold {
     const source = { logEpoch, partition: this.#partition, offset: record.offset, n };
     const fact = rideFactOf(ride, takenBack, source, generation);
     const headers = { source_timestamp: isoTime(record.timestampMs) };
-    out.push({ topic: "ride-facts", key: utf8(ride.id), value: utf8(JSON.stringify(fact)), headers });
+    out.push({ topic: "ride-facts", key: outgoing(ride.id), value: outgoing(JSON.stringify(fact)), headers });
   }
 
   #advance(eventMs: number, record: LogRecord): void {

@@ -5,7 +5,8 @@
  * rides on the last record of a flush, so that whoever sees it has seen everything before it. `since_ms` is a
  * remark for measuring latency and never part of a value.
  */
-import { fromUtf8, utf8 } from "../ids.ts";
+import { fromUtf8 } from "../ids.ts";
+import { outgoing } from "../outgoing.ts";
 import type { CellCounts } from "./cells.ts";
 
 /** The byte format written; a release reads its own and the previous one. */
@@ -54,7 +55,7 @@ export type Partial = {
 };
 
 export function encodePartial(partial: Partial): Uint8Array {
-  return utf8(JSON.stringify(partial));
+  return outgoing(JSON.stringify(partial));
 }
 
 /** The record, or null when it is not one of ours in a format this release reads. */

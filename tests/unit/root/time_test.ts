@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { isoTime, manualClock, settle } from "../../../src/time.ts";
 
 describe("manualClock", () => {
@@ -66,5 +67,21 @@ describe("isoTime", () => {
   it("is UTC with milliseconds and Z", () => {
     assert.equal(isoTime(0), "1970-01-01T00:00:00.000Z");
     assert.equal(isoTime(1_768_500_191_123), "2026-01-15T18:03:11.123Z");
+  });
+});
+
+describe("isoTime", () => {
+  it("is what the platform says, day by day, before and after them, and for fractions", () => {
+    const dayMs = 86_400_000;
+    const time = fc.oneof(
+      fc.integer({ min: -8_640_000_000_000_000, max: 8_640_000_000_000_000 }),
+      fc.integer({ min: 0, max: 2 * dayMs }).map((ms) => Date.UTC(2026, 0, 15) + ms),
+      fc.constantFrom(0, -1, dayMs - 1, dayMs, 999, 59_999, 60_000, 253_402_300_799_999, 253_402_300_800_000),
+      fc.double({ min: 0, max: 2e12, noNaN: true }),
+    );
+    fc.assert(fc.property(time, (ms) => assert.equal(isoTime(ms), new Date(ms).toISOString())), {
+      numRuns: 5_000,
+    });
+    assert.throws(() => isoTime(NaN), RangeError);
   });
 });
