@@ -155,7 +155,7 @@ async function snapshotAll(folds: Fold[], store: SnapshotStore, run: number, fig
   for (const [partition, fold] of folds.entries()) {
     const key = `bench-${run}/ride-events/${partition}`;
     for (const bytes of packEntries(fold.entries())) {
-      await store.putSegment(key, await contentHash(bytes), bytes);
+      if (bytes !== null) await store.putSegment(key, await contentHash(bytes), bytes);
     }
   }
   storing.into(figures, "snapshot, per actor", actors, false);

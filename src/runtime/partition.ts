@@ -281,7 +281,7 @@ export class PartitionActor<F extends Fold = Fold> {
     const { tp, identity, partitions, clock } = this.#options;
     const segments: Frozen["segments"] = [];
     for (const bytes of packEntries(this.fold.entries())) {
-      segments.push({ hash: await contentHash(bytes), bytes });
+      if (bytes !== null) segments.push({ hash: await contentHash(bytes), bytes });
       await breathe();
     }
     return {

@@ -9,12 +9,13 @@
  * `Ride` of actors/ride.ts is the same as an object: `memory()` makes it, `write()` takes it back. When rides leave is
  * told by DueRows; their order is part of the state, as is who is there.
  */
-import type { Outcome, Ride } from "../../actors/ride.ts";
+import type { Ride } from "../../actors/ride.ts";
 import { rideStates } from "../../actors/ride_table.ts";
-import { type Canceller, cancellers } from "../../schemas/ride_event.ts";
-import { utf8 } from "../ids.ts";
+import { limits } from "../limits.ts";
 import { DueRows } from "./due_rows.ts";
 import type { Refused } from "./intake.ts";
+import * as at from "./ride_columns.ts";
+import { RideColumns } from "./ride_columns.ts";
 import { RowIndex } from "./row_index.ts";
 import { noNode, SeenEvents } from "./seen_events.ts";
 import { TextArena } from "./text_arena.ts";
@@ -22,59 +23,27 @@ import { WordTable } from "./word_table.ts";
 
 /** A ride with the events it has seen: `seen` holds, per event, what `seenStride` numbers say. */
 export type RideMemory = { ride: Ride; seen: number[]; refused: Refused | null };
+/**
+ * A ride in a snapshot, as its row holds it: keys would be two thirds of its bytes. States are indexes into lists, so
+ * those may only grow at their ends.
+ */
+export type RideEntry = [
+  id: string,
+  rider: string | null,
+  driver: string | null,
+  words: (string | null)[],
+  states: number[],
+  times: number[],
+  numbers: number[],
+  seen: number[],
+  refused: Refused | null,
+];
 /** id hash high, id hash low, event type, event time ms, record time ms, offset. */
 export const seenStride = 6;
 
-/** Times of a row, -1 for null: where they stand behind `timesAt`. */
-export const requestedMs = 0,
-  acceptedMs = 1,
-  startedMs = 2,
-  endedMs = 3,
-  outcomeMs = 4,
-  openUntilMs = 5,
-  latestMs = 6;
-const timesPerRow = 7;
-
-/** Ints of a row: refs of texts, indexes of words, cents (-1 for null), and how it hangs together with others. */
-export const idRef = 0,
-  userRef = 1,
-  driverRef = 2,
-  city = 3,
-  acceptedCity = 4,
-  outcomeCity = 5,
-  openCity = 6,
-  reason = 7,
-  estimatedFare = 8,
-  fare = 9,
-  marks = 10,
-  attempts = 11;
-const hash = 12,
-  firstSeen = 13,
-  lastSeen = 14,
-  seenCount = 15,
-  next = 16,
-  previous = 17,
-  lookMinute = 18;
-const intsPerRow = 19;
-const words = [city, acceptedCity, outcomeCity, openCity, reason];
-
-/** States of a row: an index into `rideStates`; outcome and canceller with 0 for null; whether the wait was counted. */
-export const state = 0,
-  outcome = 1,
-  cancelledBy = 2,
-  waitCounted = 3;
-const statesPerRow = 4;
-
-export const outcomes: readonly (Outcome | null)[] = [null, "completed", ...cancellers];
-const cancelled: readonly (Canceller | null)[] = [null, ...cancellers];
-
-const pageBits = 10;
-const pageRows = 1 << pageBits;
-const pageMask = pageRows - 1;
 export const noRow = -1;
 
-/** Pages are never copied, so that growing holds nothing up. */
-export type RidePage = { times: Float64Array; ints: Int32Array; states: Uint8Array };
+const encoder = new TextEncoder();
 
 export class RideRows {
   readonly texts = new TextArena();
@@ -82,59 +51,32 @@ export class RideRows {
   readonly #seen = new SeenEvents();
   readonly #index = new RowIndex();
   readonly #due: DueRows;
-  readonly #pages: RidePage[] = [];
+  readonly columns = new RideColumns();
   readonly #free: number[] = [];
   readonly #refused = new Map<number, Refused>();
-  #rows = 0;
   #oldest = noRow;
   #newest = noRow;
+  /** Holds any text that findId() looks for: characters of two units, of three bytes each. */
+  readonly #scratch = new Uint8Array(2 * 3 * limits.idCharsMax);
   /** The id that is looked for. */
   #bytes: Uint8Array = new Uint8Array(0);
   #from = 0;
   #to = 0;
   readonly #isWanted = (row: number): boolean =>
-    this.texts.equals(this.int(row, idRef), this.#bytes, this.#from, this.#to);
+    this.texts.equals(this.columns.int(row, at.idRef), this.#bytes, this.#from, this.#to);
 
   /** `dueMs`: the watermark at which a ride may leave. */
   constructor(dueMs: (latestMs: number, hasEnded: boolean) => number) {
     this.#due = new DueRows({
-      dueMs: (row) => dueMs(this.time(row, latestMs), this.time(row, endedMs) >= 0),
-      lookMinute: (row) => this.int(row, lookMinute),
-      setLookMinute: (row, minute) => this.setInt(row, lookMinute, minute),
+      dueMs: (row) => dueMs(this.columns.time(row, at.latestMs), this.columns.time(row, at.endedMs) >= 0),
+      lookMinute: (row) => this.columns.int(row, at.lookMinute),
+      setLookMinute: (row, minute) => this.columns.setInt(row, at.lookMinute, minute),
       leave: (row) => this.#remove(row),
     });
   }
 
   get size(): number {
     return this.#index.size;
-  }
-
-  page(row: number): RidePage {
-    return this.#pages[row >> pageBits]!;
-  }
-
-  timesAt(row: number): number {
-    return (row & pageMask) * timesPerRow;
-  }
-
-  intsAt(row: number): number {
-    return (row & pageMask) * intsPerRow;
-  }
-
-  statesAt(row: number): number {
-    return (row & pageMask) * statesPerRow;
-  }
-
-  time(row: number, which: number): number {
-    return this.page(row).times[this.timesAt(row) + which]!;
-  }
-
-  int(row: number, which: number): number {
-    return this.page(row).ints[this.intsAt(row) + which]!;
-  }
-
-  setInt(row: number, which: number, value: number): void {
-    this.page(row).ints[this.intsAt(row) + which] = value;
   }
 
   /** The row of the ride with this id, or `noRow`. */
@@ -146,34 +88,30 @@ export class RideRows {
   }
 
   findId(id: string): number {
-    const bytes = utf8(id);
-    return this.find(bytes, 0, bytes.length);
+    if (id.length > 2 * limits.idCharsMax) return noRow;
+    return this.find(this.#scratch, 0, this.#write(id));
   }
 
   /** The first city that the ride's events named; of `noRow` none. */
   city(row: number): string | null {
-    return row === noRow ? null : this.words.word(this.int(row, city));
+    return row === noRow ? null : this.words.word(this.columns.int(row, at.city));
   }
 
   /** The rider; of `noRow` none. */
   userId(row: number): string | null {
-    return row === noRow ? null : this.texts.text(this.int(row, userRef));
+    return row === noRow ? null : this.texts.text(this.columns.int(row, at.userRef));
   }
 
   /** A row for a ride that is not there yet; it is one of the actors only after `enter()`. */
   add(bytes: Uint8Array, from: number, to: number): number {
-    const row = this.#free.pop() ?? this.#take();
-    const { times, ints, states } = this.page(row);
-    times.fill(-1, this.timesAt(row), this.timesAt(row) + timesPerRow);
-    ints.fill(0, this.intsAt(row), this.intsAt(row) + intsPerRow);
-    states.fill(0, this.statesAt(row), this.statesAt(row) + statesPerRow);
-    for (const which of [outcomeMs, openUntilMs, latestMs]) times[this.timesAt(row) + which] = 0;
-    const at = this.intsAt(row);
-    ints[at + idRef] = this.texts.put(bytes, from, to);
-    ints[at + estimatedFare] = ints[at + fare] = -1;
-    ints[at + firstSeen] = ints[at + lastSeen] = noNode;
-    ints[at + hash] = hashOf(bytes, from, to);
-    this.#index.add(ints[at + hash]!, row);
+    const row = this.#free.pop() ?? this.columns.take();
+    this.columns.clear(row);
+    const { ints } = this.columns.page(row);
+    const i = this.columns.intsAt(row);
+    ints[i + at.idRef] = this.texts.put(bytes, from, to);
+    ints[i + at.firstSeen] = ints[i + at.lastSeen] = noNode;
+    ints[i + at.hash] = hashOf(bytes, from, to);
+    this.#index.add(ints[i + at.hash]!, row);
     this.#append(row);
     return row;
   }
@@ -189,11 +127,11 @@ export class RideRows {
   }
 
   hasSeen(row: number, high: number, low: number): boolean {
-    return this.#seen.has(this.int(row, firstSeen), high, low);
+    return this.#seen.has(this.columns.int(row, at.firstSeen), high, low);
   }
 
   seenEvents(row: number): number {
-    return this.int(row, seenCount);
+    return this.columns.int(row, at.seenCount);
   }
 
   see(
@@ -205,12 +143,12 @@ export class RideRows {
     recordMs: number,
     offset: number,
   ) {
-    const { ints } = this.page(row);
-    const at = this.intsAt(row);
-    const node = this.#seen.add(ints[at + lastSeen]!, high, low, type, timeMs, recordMs, offset);
-    if (ints[at + firstSeen] === noNode) ints[at + firstSeen] = node;
-    ints[at + lastSeen] = node;
-    ints[at + seenCount]!++;
+    const { ints } = this.columns.page(row);
+    const i = this.columns.intsAt(row);
+    const node = this.#seen.add(ints[i + at.lastSeen]!, high, low, type, timeMs, recordMs, offset);
+    if (ints[i + at.firstSeen] === noNode) ints[i + at.firstSeen] = node;
+    ints[i + at.lastSeen] = node;
+    ints[i + at.seenCount]!++;
   }
 
   refuse(row: number, refused: Refused): void {
@@ -220,102 +158,130 @@ export class RideRows {
   memory(row: number): RideMemory {
     return {
       ride: this.ride(row),
-      seen: this.#seen.list(this.int(row, firstSeen)),
+      seen: this.#seen.list(this.columns.int(row, at.firstSeen)),
       refused: this.#refused.get(row) ?? null,
     };
   }
 
   ride(row: number): Ride {
-    const { times, ints, states } = this.page(row);
-    const [t, i, s] = [this.timesAt(row), this.intsAt(row), this.statesAt(row)];
+    const { times, ints, states } = this.columns.page(row);
+    const [t, i, s] = [this.columns.timesAt(row), this.columns.intsAt(row), this.columns.statesAt(row)];
     const word = (which: number) => this.words.word(ints[i + which]!);
     const text = (which: number) => this.texts.text(ints[i + which]!);
     return {
-      id: text(idRef)!,
-      state: rideStates[states[s + state]!]!,
-      city: word(city),
-      userId: text(userRef),
-      driverId: text(driverRef),
-      requestedMs: orNull(times[t + requestedMs]!),
-      acceptedMs: orNull(times[t + acceptedMs]!),
-      acceptedCity: word(acceptedCity),
-      startedMs: orNull(times[t + startedMs]!),
-      endedMs: orNull(times[t + endedMs]!),
-      cancelledBy: cancelled[states[s + cancelledBy]!]!,
-      attempts: ints[i + attempts]!,
-      outcome: outcomes[states[s + outcome]!]!,
-      outcomeCity: word(outcomeCity),
-      outcomeMs: times[t + outcomeMs]!,
-      reason: word(reason),
-      estimatedFareCents: orNull(ints[i + estimatedFare]!),
-      fareCents: orNull(ints[i + fare]!),
-      openCity: word(openCity),
-      openUntilMs: times[t + openUntilMs]!,
-      waitCounted: states[s + waitCounted] === 1,
-      marks: ints[i + marks]!,
-      latestMs: times[t + latestMs]!,
+      id: text(at.idRef)!,
+      state: rideStates[states[s + at.state]!]!,
+      city: word(at.city),
+      userId: text(at.userRef),
+      driverId: text(at.driverRef),
+      requestedMs: orNull(times[t + at.requestedMs]!),
+      acceptedMs: orNull(times[t + at.acceptedMs]!),
+      acceptedCity: word(at.acceptedCity),
+      startedMs: orNull(times[t + at.startedMs]!),
+      endedMs: orNull(times[t + at.endedMs]!),
+      cancelledBy: at.cancelledByOf[states[s + at.cancelledBy]!]!,
+      attempts: ints[i + at.attempts]!,
+      outcome: at.outcomes[states[s + at.outcome]!]!,
+      outcomeCity: word(at.outcomeCity),
+      outcomeMs: times[t + at.outcomeMs]!,
+      reason: word(at.reason),
+      estimatedFareCents: orNull(ints[i + at.estimatedFare]!),
+      fareCents: orNull(ints[i + at.fare]!),
+      openCity: word(at.openCity),
+      openUntilMs: times[t + at.openUntilMs]!,
+      waitCounted: states[s + at.waitCounted] === 1,
+      marks: ints[i + at.marks]!,
+      latestMs: times[t + at.latestMs]!,
     };
   }
 
   write(row: number, ride: Ride): void {
-    const { times, ints, states } = this.page(row);
-    const [t, i, s] = [this.timesAt(row), this.intsAt(row), this.statesAt(row)];
-    states[s + state] = rideStates.indexOf(ride.state);
-    states[s + outcome] = outcomes.indexOf(ride.outcome);
-    states[s + cancelledBy] = cancelled.indexOf(ride.cancelledBy);
-    states[s + waitCounted] = ride.waitCounted ? 1 : 0;
-    times[t + requestedMs] = ride.requestedMs ?? -1;
-    times[t + acceptedMs] = ride.acceptedMs ?? -1;
-    times[t + startedMs] = ride.startedMs ?? -1;
-    times[t + endedMs] = ride.endedMs ?? -1;
-    times[t + outcomeMs] = ride.outcomeMs;
-    times[t + openUntilMs] = ride.openUntilMs;
-    times[t + latestMs] = ride.latestMs;
-    ints[i + estimatedFare] = ride.estimatedFareCents ?? -1;
-    ints[i + fare] = ride.fareCents ?? -1;
-    ints[i + marks] = ride.marks;
-    ints[i + attempts] = ride.attempts;
-    this.setWord(row, city, ride.city);
-    this.setWord(row, acceptedCity, ride.acceptedCity);
-    this.setWord(row, outcomeCity, ride.outcomeCity);
-    this.setWord(row, openCity, ride.openCity);
-    this.setWord(row, reason, ride.reason);
-    this.#setText(row, userRef, ride.userId);
-    this.#setText(row, driverRef, ride.driverId);
+    const { times, ints, states } = this.columns.page(row);
+    const [t, i, s] = [this.columns.timesAt(row), this.columns.intsAt(row), this.columns.statesAt(row)];
+    states[s + at.state] = rideStates.indexOf(ride.state);
+    states[s + at.outcome] = at.outcomes.indexOf(ride.outcome);
+    states[s + at.cancelledBy] = at.cancelledByOf.indexOf(ride.cancelledBy);
+    states[s + at.waitCounted] = ride.waitCounted ? 1 : 0;
+    times[t + at.requestedMs] = ride.requestedMs ?? -1;
+    times[t + at.acceptedMs] = ride.acceptedMs ?? -1;
+    times[t + at.startedMs] = ride.startedMs ?? -1;
+    times[t + at.endedMs] = ride.endedMs ?? -1;
+    times[t + at.outcomeMs] = ride.outcomeMs;
+    times[t + at.openUntilMs] = ride.openUntilMs;
+    times[t + at.latestMs] = ride.latestMs;
+    ints[i + at.estimatedFare] = ride.estimatedFareCents ?? -1;
+    ints[i + at.fare] = ride.fareCents ?? -1;
+    ints[i + at.marks] = ride.marks;
+    ints[i + at.attempts] = ride.attempts;
+    this.setWord(row, at.city, ride.city);
+    this.setWord(row, at.acceptedCity, ride.acceptedCity);
+    this.setWord(row, at.outcomeCity, ride.outcomeCity);
+    this.setWord(row, at.openCity, ride.openCity);
+    this.setWord(row, at.reason, ride.reason);
+    this.#setText(row, at.userRef, ride.userId);
+    this.#setText(row, at.driverRef, ride.driverId);
   }
 
   setWord(row: number, which: number, word: string | null): void {
     if (word !== null && this.words.isFull) this.#sweep();
-    this.setInt(row, which, this.words.index(word));
+    this.columns.setInt(row, which, this.words.index(word));
   }
 
   /** Puts a text that is not the one that is there already. */
   setText(row: number, which: number, bytes: Uint8Array, from: number, to: number): void {
-    const held = this.int(row, which);
+    const held = this.columns.int(row, which);
     if (held !== 0 && this.texts.equals(held, bytes, from, to)) return;
     this.texts.free(held);
-    this.setInt(row, which, this.texts.put(bytes, from, to));
+    this.columns.setInt(row, which, this.texts.put(bytes, from, to));
   }
 
   /** In the order they came. */
-  *entries(): Generator<RideMemory> {
-    for (let row = this.#oldest; row !== noRow; row = this.int(row, next)) yield this.memory(row);
+  *entries(): Generator<RideEntry> {
+    for (let row = this.#oldest; row !== noRow; row = this.columns.int(row, at.next)) yield this.#entry(row);
   }
 
   /** In no order. Rides may come and leave between two of them: those may be missed, no other is. */
   *rows(): Generator<number> {
-    for (let row = 0; row < this.#rows; row++) if (this.int(row, lookMinute) !== 0) yield row;
+    for (let row = 0; row < this.columns.rows; row++) {
+      if (this.columns.int(row, at.lookMinute) !== 0) yield row;
+    }
   }
 
-  restore({ ride, seen, refused }: RideMemory): void {
-    const id = utf8(ride.id);
-    const row = this.add(id, 0, id.length);
-    this.write(row, ride);
-    for (let i = 0; i < seen.length; i += seenStride) {
-      this.see(row, seen[i]!, seen[i + 1]!, seen[i + 2]!, seen[i + 3]!, seen[i + 4]!, seen[i + 5]!);
+  #entry(row: number): RideEntry {
+    const { times, ints, states } = this.columns.page(row);
+    const [t, i, s] = [this.columns.timesAt(row), this.columns.intsAt(row), this.columns.statesAt(row)];
+    const word = (which: number) => this.words.word(ints[i + which]!);
+    const [a, b, c, d, e] = at.wordInts;
+    return [
+      this.texts.text(ints[i + at.idRef]!)!,
+      this.texts.text(ints[i + at.userRef]!),
+      this.texts.text(ints[i + at.driverRef]!),
+      [word(a), word(b), word(c), word(d), word(e)],
+      [states[s]!, states[s + 1]!, states[s + 2]!, states[s + 3]!],
+      [times[t]!, times[t + 1]!, times[t + 2]!, times[t + 3]!, times[t + 4]!, times[t + 5]!, times[t + 6]!],
+      [ints[i + at.estimatedFare]!, ints[i + at.fare]!, ints[i + at.marks]!, ints[i + at.attempts]!],
+      this.#seen.list(ints[i + at.firstSeen]!),
+      this.#refused.get(row) ?? null,
+    ];
+  }
+
+  /** Takes an entry back; returns its row. */
+  restore([id, rider, driver, named, ofStates, ofTimes, numbers, seen, refused]: RideEntry): number {
+    const row = this.add(this.#scratch, 0, this.#write(id));
+    const { times, ints, states } = this.columns.page(row);
+    const i = this.columns.intsAt(row);
+    states.set(ofStates, this.columns.statesAt(row));
+    times.set(ofTimes, this.columns.timesAt(row));
+    [at.estimatedFare, at.fare, at.marks, at.attempts].forEach((which, n) => ints[i + which] = numbers[n]!);
+    at.wordInts.forEach((which, n) => this.setWord(row, which, named[n]!));
+    this.#setText(row, at.userRef, rider);
+    this.#setText(row, at.driverRef, driver);
+    for (let n = 0; n < seen.length; n += seenStride) {
+      this.see(row, seen[n]!, seen[n + 1]!, seen[n + 2]!, seen[n + 3]!, seen[n + 4]!, seen[n + 5]!);
     }
     if (refused !== null) this.#refused.set(row, refused);
     this.enter(row);
+    return row;
   }
 
   /** Lets go of everyone due at the watermark. */
@@ -330,54 +296,51 @@ export class RideRows {
 
   #setText(row: number, which: number, text: string | null): void {
     if (text === null) {
-      this.texts.free(this.int(row, which));
-      this.setInt(row, which, 0);
+      this.texts.free(this.columns.int(row, which));
+      this.columns.setInt(row, which, 0);
     } else {
-      const bytes = utf8(text);
-      this.setText(row, which, bytes, 0, bytes.length);
+      this.setText(row, which, this.#scratch, 0, this.#write(text));
     }
   }
 
-  #take(): number {
-    const row = this.#rows++;
-    if (row >> pageBits >= this.#pages.length) {
-      this.#pages.push({
-        times: new Float64Array(pageRows * timesPerRow),
-        ints: new Int32Array(pageRows * intsPerRow),
-        states: new Uint8Array(pageRows * statesPerRow),
-      });
+  /** The text as UTF-8 in the scratch bytes; returns its length. */
+  #write(text: string): number {
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 128) return encoder.encodeInto(text, this.#scratch).written;
+      this.#scratch[i] = unit;
     }
-    return row;
+    return text.length;
   }
 
   #append(row: number): void {
-    this.setInt(row, next, noRow);
-    this.setInt(row, previous, this.#newest);
+    this.columns.setInt(row, at.next, noRow);
+    this.columns.setInt(row, at.previous, this.#newest);
     if (this.#newest === noRow) this.#oldest = row;
-    else this.setInt(this.#newest, next, row);
+    else this.columns.setInt(this.#newest, at.next, row);
     this.#newest = row;
   }
 
   #remove(row: number): void {
-    const { ints } = this.page(row);
-    const at = this.intsAt(row);
-    const [before, after] = [ints[at + previous]!, ints[at + next]!];
+    const { ints } = this.columns.page(row);
+    const i = this.columns.intsAt(row);
+    const [before, after] = [ints[i + at.previous]!, ints[i + at.next]!];
     if (before === noRow) this.#oldest = after;
-    else this.setInt(before, next, after);
+    else this.columns.setInt(before, at.next, after);
     if (after === noRow) this.#newest = before;
-    else this.setInt(after, previous, before);
-    this.#index.remove(ints[at + hash]!, row);
-    for (const ref of [idRef, userRef, driverRef]) this.texts.free(ints[at + ref]!);
-    this.#seen.free(ints[at + firstSeen]!);
+    else this.columns.setInt(after, at.previous, before);
+    this.#index.remove(ints[i + at.hash]!, row);
+    for (const ref of [at.idRef, at.userRef, at.driverRef]) this.texts.free(ints[i + ref]!);
+    this.#seen.free(ints[i + at.firstSeen]!);
     this.#refused.delete(row);
-    ints[at + lookMinute] = 0;
+    ints[i + at.lookMinute] = 0;
     this.#free.push(row);
   }
 
   #sweep(): void {
     const used = new Set<number>();
-    for (let row = this.#oldest; row !== noRow; row = this.int(row, next)) {
-      for (const which of words) used.add(this.int(row, which));
+    for (let row = this.#oldest; row !== noRow; row = this.columns.int(row, at.next)) {
+      for (const which of at.wordInts) used.add(this.columns.int(row, which));
     }
     this.words.sweep(used);
   }

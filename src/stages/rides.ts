@@ -24,7 +24,7 @@ import { Intake } from "./intake.ts";
 import { type Ahead, PartialWriter } from "./partial_writer.ts";
 import { rideFactOf } from "./ride_fact.ts";
 import { RideCounts, type RideCountsState } from "./ride_counts.ts";
-import { noRow, type RideMemory, RideRows } from "./ride_rows.ts";
+import { noRow, type RideEntry, type RideMemory, RideRows } from "./ride_rows.ts";
 import { UsualSteps } from "./usual_steps.ts";
 
 export class RidesFold implements Fold {
@@ -203,14 +203,17 @@ export class RidesFold implements Fold {
     return erased.pseudonymOf(this.#rides.userId(row) ?? this.#scan.text(rideTexts.user_id)) !== null;
   }
 
+  #forgetRow(row: number): boolean {
+    if (this.#context.erased === undefined || this.#context.erased.riders.length === 0) return false;
+    const ride = this.#rides.ride(row);
+    const forgotten = this.#forget(ride);
+    if (forgotten) this.#rides.write(row, ride);
+    return forgotten;
+  }
+
   /** Forgets the erased riders that are in memory, a ride a step; yields whether there was something to forget. */
   *forgetErased(): Generator<boolean> {
-    for (const row of this.#rides.rows()) {
-      const ride = this.#rides.ride(row);
-      const forgotten = this.#forget(ride);
-      if (forgotten) this.#rides.write(row, ride);
-      yield forgotten;
-    }
+    for (const row of this.#rides.rows()) yield this.#forgetRow(row);
   }
 
   #newRow(rideId: string): number {
@@ -289,7 +292,7 @@ export class RidesFold implements Fold {
       ...this.#counts.state(),
     ];
     for (const register of panes.entries()) yield ["pane", register];
-    for (const memory of this.#rides.entries()) yield ["ride", memory];
+    for (const entry of this.#rides.entries()) yield ["ride", ...entry];
   }
 
   restore([kind, ...data]: FoldEntry): void {
@@ -306,12 +309,9 @@ export class RidesFold implements Fold {
       case "pane":
         this.#counts.panes.restore(data[0] as Register);
         break;
-      case "ride": {
-        const memory = data[0] as RideMemory;
-        this.#forget(memory.ride);
-        this.#rides.restore(memory);
+      case "ride":
+        this.#forgetRow(this.#rides.restore(data as RideEntry));
         break;
-      }
       default:
         invariant(false, `a snapshot of rides has no entries of kind ${kind}`);
     }

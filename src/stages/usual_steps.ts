@@ -9,8 +9,9 @@ import { openRequestMs, type Outcome } from "../../actors/ride.ts";
 import { type RideState, rideStates } from "../../actors/ride_table.ts";
 import type { RideEventType } from "../../schemas/ride_event.ts";
 import { type RideEventScan, rideTexts } from "../codec/scan_ride_event.ts";
-import * as at from "./ride_rows.ts";
-import type { RidePage, RideRows } from "./ride_rows.ts";
+import * as at from "./ride_columns.ts";
+import type { RidePage } from "./ride_columns.ts";
+import { noRow, type RideRows } from "./ride_rows.ts";
 
 /** From and event of each step that is usual for a ride that is known. */
 const steps: readonly [from: RideState, on: RideEventType, to: RideState][] = [
@@ -46,9 +47,9 @@ export class UsualSteps {
 
   /** Whether the event is a usual step of the ride in the row; `noRow` for one that is not known. */
   isUsual(row: number, { type }: RideEventScan): boolean {
-    if (row === at.noRow) return type === "requested";
-    const { times, states } = this.#rides.page(row);
-    const [t, s] = [this.#rides.timesAt(row), this.#rides.statesAt(row)];
+    if (row === noRow) return type === "requested";
+    const { times, states } = this.#rides.columns.page(row);
+    const [t, s] = [this.#rides.columns.timesAt(row), this.#rides.columns.statesAt(row)];
     if (nextStates[states[s + at.state]!]![type] === undefined || states[s + at.outcome] !== 0) return false;
     return type === "accepted"
       ? times[t + at.acceptedMs]! < 0 && states[s + at.waitCounted] === 0
@@ -58,15 +59,15 @@ export class UsualSteps {
   /** Takes the step; what else it asks for stands in the fields afterwards. */
   take(row: number, event: RideEventScan, bytes: Uint8Array, city: string): void {
     const rides = this.#rides;
-    const page = rides.page(row);
-    const t = rides.timesAt(row);
+    const page = rides.columns.page(row);
+    const t = rides.columns.timesAt(row);
     this.openBy = 0;
     this.waitSeconds = -1;
     this.outcome = null;
     this.revenueCents = 0;
     this.#note(row, page, event, bytes);
     const { times, states } = page;
-    const s = rides.statesAt(row);
+    const s = rides.columns.statesAt(row);
     switch (event.type) {
       case "requested":
         times[t + at.requestedMs] = event.timeMs;
@@ -76,7 +77,7 @@ export class UsualSteps {
       case "accepted":
         times[t + at.acceptedMs] = event.timeMs;
         rides.setWord(row, at.acceptedCity, city);
-        page.ints[rides.intsAt(row) + at.attempts] = Math.max(1, rides.int(row, at.attempts));
+        page.ints[rides.columns.intsAt(row) + at.attempts] = Math.max(1, rides.columns.int(row, at.attempts));
         this.#wait(times, t, states, s);
         break;
       case "started":
@@ -92,7 +93,7 @@ export class UsualSteps {
   /** What an event tells about the ride whatever its step: the first word stands, except for the driver who accepts. */
   #note(row: number, { times, ints }: RidePage, event: RideEventScan, bytes: Uint8Array): void {
     const rides = this.#rides;
-    const [t, i] = [rides.timesAt(row), rides.intsAt(row)];
+    const [t, i] = [rides.columns.timesAt(row), rides.columns.intsAt(row)];
     times[t + at.latestMs] = Math.max(times[t + at.latestMs]!, event.timeMs);
     if (ints[i + at.city] === 0 && event.city !== null) rides.setWord(row, at.city, event.city);
     if (ints[i + at.userRef] === 0 && event.has(rideTexts.user_id)) {
@@ -112,7 +113,7 @@ export class UsualSteps {
   #open(row: number, times: Float64Array, t: number, timeMs: number): void {
     const rides = this.#rides;
     this.openBy = 1;
-    this.openCity = rides.words.word(rides.int(row, at.city)) ?? "unknown";
+    this.openCity = rides.words.word(rides.columns.int(row, at.city)) ?? "unknown";
     this.openFromMs = timeMs;
     this.openUntilMs = timeMs + openRequestMs;
     rides.setWord(row, at.openCity, this.openCity);
@@ -121,7 +122,7 @@ export class UsualSteps {
 
   /** Whatever comes after the request ends its being open. */
   #close(row: number, times: Float64Array, t: number, timeMs: number): void {
-    const openCity = this.#rides.int(row, at.openCity);
+    const openCity = this.#rides.columns.int(row, at.openCity);
     const untilMs = Math.max(timeMs, times[t + at.requestedMs]!);
     if (openCity === 0 || times[t + at.requestedMs]! < 0 || untilMs >= times[t + at.openUntilMs]!) return;
     this.openBy = -1;
@@ -144,7 +145,7 @@ export class UsualSteps {
 
   #end(row: number, { times, states }: RidePage, event: RideEventScan, city: string): void {
     const rides = this.#rides;
-    const [t, s] = [rides.timesAt(row), rides.statesAt(row)];
+    const [t, s] = [rides.columns.timesAt(row), rides.columns.statesAt(row)];
     const reason = event.text(rideTexts.reason);
     // A rider who did not show up cancelled, whoever reported it: cancelledBy() of actors/ride.ts.
     const by = reason === "no_show" ? "rider" : event.cancelledBy ?? "rider";

@@ -277,7 +277,9 @@ describe("a damaged snapshot in Redis", () => {
 
   async function put(offset: number, format = snapshotFormat): Promise<string> {
     const [segment] = [
-      ...packEntries([{ kind: "ride", id: `ride-${offset}`, data: "x".repeat(500) }] as never[]),
+      ...packEntries([{ kind: "ride", id: `ride-${offset}`, data: "x".repeat(500) }] as never[]).filter((
+        bytes,
+      ) => bytes !== null),
     ];
     const hash = await contentHash(segment!);
     const last = { offset: offset - 1, timestamp_ms: 0, fingerprint: fingerprint(utf8(String(offset - 1))) };

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { newRide, type Ride } from "../../../actors/ride.ts";
 import { utf8 } from "../../../src/ids.ts";
-import { noRow, type RideMemory, RideRows } from "../../../src/stages/ride_rows.ts";
+import { noRow, type RideEntry, RideRows } from "../../../src/stages/ride_rows.ts";
 import { RowIndex } from "../../../src/stages/row_index.ts";
 import { TextArena } from "../../../src/stages/text_arena.ts";
 import { WordTable } from "../../../src/stages/word_table.ts";
@@ -40,6 +40,7 @@ const someRide: fc.Arbitrary<Ride> = fc.record({
   latestMs: ms,
 }, { noNullPrototype: true });
 const uint = fc.integer({ min: 0, max: 0xffffffff });
+type RideMemory = ReturnType<RideRows["memory"]>;
 const someMemory: fc.Arbitrary<RideMemory> = fc.record({
   ride: someRide,
   seen: fc.array(fc.tuple(uint, uint, fc.nat(4), ms, ms, fc.nat()), { maxLength: 9 }).map((events) =>
@@ -48,22 +49,60 @@ const someMemory: fc.Arbitrary<RideMemory> = fc.record({
   refused: fc.option(fc.record({ code: fc.string(), offset: fc.nat(), atMs: ms }, { noNullPrototype: true })),
 }, { noNullPrototype: true });
 
+/** Puts the ride into a row as events would: written, with what it has seen. */
+function put(rows: RideRows, { ride, seen, refused }: RideMemory): void {
+  const bytes = utf8(ride.id);
+  const row = rows.add(bytes, 0, bytes.length);
+  rows.write(row, ride);
+  for (let i = 0; i < seen.length; i += 6) {
+    rows.see(row, ...seen.slice(i, i + 6) as [number, number, number, number, number, number]);
+  }
+  if (refused !== null) rows.refuse(row, refused);
+  rows.enter(row);
+}
+
+const memories = (rows: RideRows): RideMemory[] =>
+  [...rows.entries()].map(([id]) => rows.memory(rows.findId(id)));
+
 describe("RideRows", () => {
   it("gives back every ride as it was written, in the order they came", () => {
     const some = fc.uniqueArray(someMemory, { selector: ({ ride }) => ride.id, maxLength: 20 });
-    fc.assert(fc.property(some, (memories) => {
+    fc.assert(fc.property(some, (all) => {
       const rows = newRows();
-      for (const memory of memories) rows.restore(memory);
-      assert.deepEqual([...rows.entries()], memories);
-      for (const memory of memories) assert.deepEqual(rows.memory(rows.findId(memory.ride.id)), memory);
+      for (const memory of all) put(rows, memory);
+      assert.deepEqual(memories(rows), all);
       assert.equal(rows.findId("no such ride, and longer than forty characters"), noRow);
     }));
+  });
+
+  it("comes back from the entries of a snapshot, which are the same again", () => {
+    const some = fc.uniqueArray(someMemory, { selector: ({ ride }) => ride.id, maxLength: 20 });
+    fc.assert(fc.property(some, (all) => {
+      const rows = newRows();
+      for (const memory of all) put(rows, memory);
+      const entries = JSON.parse(JSON.stringify([...rows.entries()])) as RideEntry[];
+      const restored = newRows();
+      for (const entry of entries) restored.restore(entry);
+      assert.deepEqual(memories(restored), all);
+      assert.deepEqual([...restored.entries()], entries);
+    }));
+  });
+
+  it("finds a ride by no other text than its id, however long or foreign that is", () => {
+    const rows = newRows();
+    const longest = "🚗".repeat(128);
+    put(rows, { ride: newRide(longest), seen: [], refused: null });
+    put(rows, { ride: newRide("r"), seen: [], refused: null });
+    assert.equal(rows.ride(rows.findId(longest)).id, longest);
+    for (const other of [longest + "x", longest.slice(2), "ü".repeat(256), "r".repeat(10_000), "", "R"]) {
+      assert.equal(rows.findId(other), noRow, other);
+    }
   });
 
   it("write() replaces all of a ride, texts of any length included", () => {
     fc.assert(fc.property(someRide, someRide, (before, after) => {
       const rows = newRows();
-      rows.restore({ ride: before, seen: [], refused: null });
+      put(rows, { ride: before, seen: [], refused: null });
       const row = rows.findId(before.id);
       rows.write(row, { ...after, id: before.id });
       assert.deepEqual(rows.ride(row), { ...after, id: before.id });
@@ -82,7 +121,7 @@ describe("RideRows", () => {
       if (row === noRow) {
         const latestMs = (step + draw(40)) * minute;
         const ride = { ...newRide(id), city: `city-${draw(5_000)}`, latestMs, endedMs: latestMs };
-        rows.restore({ ride, seen: [step, 1, 2, 3, 4, 5], refused: null });
+        put(rows, { ride, seen: [step, 1, 2, 3, 4, 5], refused: null });
         expected.set(id, latestMs);
       } else assert.equal(rows.memory(row).ride.latestMs, expected.get(id));
       if (draw(50) === 0) {
@@ -96,14 +135,14 @@ describe("RideRows", () => {
       }
       assert.equal(rows.size, expected.size);
     }
-    assert.deepEqual([...rows.entries()].map(({ ride }) => ride.id), [...expected.keys()]);
+    assert.deepEqual([...rows.entries()].map(([id]) => id), [...expected.keys()]);
     assert.deepEqual([...rows.rows()].map((row) => rows.ride(row).id).sort(), [...expected.keys()].sort());
   });
 
   it("a walk goes on over rides that leave and come meanwhile", () => {
     const rows = newRows();
     const add = (id: string) =>
-      rows.restore({ ride: { ...newRide(id), latestMs: minute }, seen: [], refused: null });
+      put(rows, { ride: { ...newRide(id), latestMs: minute }, seen: [], refused: null });
     for (const id of ["a", "b", "c", "d"]) add(id);
     const walked: string[] = [];
     for (const row of rows.rows()) {
