@@ -6,6 +6,7 @@
  */
 import { settingsHelp } from "./config.ts";
 import { messageOf, WaymarkError } from "./errors.ts";
+import { alertsCommand } from "./commands/alerts.ts";
 import { type Command, helpOf, parse } from "./commands/command.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { migrateCommand } from "./commands/migrate.ts";
@@ -20,6 +21,7 @@ const commands: Command[] = [
   startCommand,
   demoCommand,
   replayCommand,
+  alertsCommand,
   trafficCommand,
   topicsCommand,
   migrateCommand,

@@ -15,6 +15,8 @@ export type Moment = "rides" | "supply";
 export type AlertRule = {
   readonly wire: AlertRuleWire;
   readonly name: string;
+  /** What it reads: of its value and of its floor. Empty for silence without a floor. */
+  readonly fields: readonly RuleField[];
   readonly moment: Moment;
   readonly isSilence: boolean;
   /** Boundaries in a row, after the first, that must breach before it fires: minutes. */
@@ -38,6 +40,7 @@ export function ruleOf(wire: AlertRuleWire): AlertRule {
   return {
     wire,
     name: wire.name,
+    fields,
     moment: fields.every(isRideField) ? "rides" : "supply",
     isSilence: field === silence,
     forBoundaries,

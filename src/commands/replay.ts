@@ -1,27 +1,20 @@
 /** `waymark replay FILE`: a recorded file through the real pipeline, with its ledger at the end. */
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Config } from "../config.ts";
-import { messageOf, WaymarkError } from "../errors.ts";
-import { replayDone } from "../node/replay_done.ts";
-import { openEmbeddedParts } from "../node/parts.ts";
-import { namingOf, type Pipeline, startPipeline } from "../node/pipeline.ts";
-import { claimSource, feed, lastWindows, windowLine } from "../node/replay.ts";
+import { WaymarkError } from "../errors.ts";
+import type { Pipeline } from "../node/pipeline.ts";
+import { lastWindows, windowLine } from "../node/replay.ts";
 import { ledgerView } from "../node/views.ts";
-import { topicName } from "../log/topics.ts";
-import { systemClock } from "../time.ts";
 import { type TrafficFormatName, trafficFormats } from "../traffic/formats.ts";
+import { type Plan, replayEmbedded } from "./embedded_replay.ts";
 import { type Command, type Given, wholeNumber } from "./command.ts";
-import { startProgress } from "./progress.ts";
 import { configFromEnvironment } from "./environment.ts";
 import { ledgerText } from "./ledger_text.ts";
 import { defaultUrl, postTraffic } from "./post_traffic.ts";
 import { replayToKafka } from "./replay_to_kafka.ts";
 import { speedOf } from "./traffic_options.ts";
-
-/** Records that may wait for the folds before the feed holds back. */
-const backlogMax = 300_000;
 
 export const replayCommand: Command = {
   name: "replay",
@@ -72,10 +65,8 @@ export const replayCommand: Command = {
   run: replay,
 };
 
-export type Plan = { file: string; format: TrafficFormatName; speed: number | null; seed: number };
-
 async function replay(given: Given): Promise<number> {
-  const plan = planOf(given);
+  const plan = planOf(given, "replay");
   const to = given.text("to") ?? "embedded";
   if (to === "http") {
     const opened = await trafficFormats[plan.format].open(plan.file, { seed: plan.seed });
@@ -97,21 +88,25 @@ async function replay(given: Given): Promise<number> {
     ...(kept === undefined && { WAYMARK_LOG_FSYNC: "off" as const }),
   };
   try {
-    return await replayEmbedded(plan, {
-      config,
-      dataDir,
-      out: given.text("out"),
-      clickhouse: given.flag("clickhouse"),
+    const out = given.text("out");
+    await replayEmbedded(plan, { config, dataDir, what: "replay" }, async (replayed) => {
+      const { log, pipeline } = replayed;
+      const windows = await lastWindows(log, pipeline);
+      if (out !== undefined) await Deno.writeTextFile(out, windows.map((w) => windowLine(w) + "\n").join(""));
+      report(pipeline, { ...replayed, windows: windows.length, out });
+      if (given.flag("clickhouse")) await fillClickHouse(log, dataDir, config);
     });
+    return 0;
   } finally {
     if (kept === undefined) await rm(dataDir, { recursive: true, force: true });
   }
 }
 
-function planOf(given: Given): Plan {
+/** The file and format of a command that replays. */
+export function planOf(given: Given, command: string): Plan {
   const [file, ...rest] = given.positionals;
   if (file === undefined || rest.length > 0) {
-    throw new WaymarkError("usage", "replay takes one FILE; see --help");
+    throw new WaymarkError("usage", `${command} takes one FILE; see --help`);
   }
   const format = given.text("format") ?? "jsonl";
   if (!Object.hasOwn(trafficFormats, format)) {
@@ -123,77 +118,6 @@ function planOf(given: Given): Plan {
   const speed = speedOf(given, "max");
   const seed = wholeNumber(given, "seed", { fallback: 1, min: 0, max: 2 ** 32 - 1 });
   return { file: resolve(file), format: format as TrafficFormatName, speed, seed };
-}
-
-type Setup = { config: Config; dataDir: string; out: string | undefined; clickhouse: boolean };
-
-async function replayEmbedded(plan: Plan, { config, dataDir, out, clickhouse }: Setup): Promise<number> {
-  const clock = systemClock;
-  const { size } = await stat(plan.file).catch((error) => {
-    throw new WaymarkError("input_unreadable", `cannot read ${plan.file}: ${messageOf(error)}`);
-  });
-  const parts = await openEmbeddedParts({ config, dataDir, clock });
-  const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => {});
-  try {
-    const begun = await parts.log.partitionCount(topicName("ride-events", namingOf(config))) !== null;
-    await claimSource(dataDir, { file: plan.file, bytes: size, format: plan.format, seed: plan.seed }, begun);
-    let complete = false;
-    const pipeline = await startPipeline({
-      config,
-      log: parts.log,
-      store: parts.store,
-      clock,
-      input: { kind: "replay", complete: () => complete },
-      onStopped: (_, error) => failed.reject(error),
-    });
-    const startedMs = clock.monotonicMs();
-    const opened = await trafficFormats[plan.format].open(plan.file, { seed: plan.seed });
-    const bar = startProgress("replay", size, clock);
-    const lag = () =>
-      [...pipeline.rides, ...pipeline.locations].flatMap((h) => [...h.actors.values()]).reduce(
-        (sum, a) => sum + Math.max(0, a.logEnd - a.nextOffset),
-        0,
-      );
-    const feeding = feed(parts.log, pipeline, clock, {
-      chunks: opened.chunks,
-      speed: plan.speed,
-      async fed(items) {
-        bar.at(opened.progress().bytesRead, `${items.toLocaleString("en")} records`);
-        while (lag() > backlogMax) await clock.sleep(20);
-      },
-    });
-    const { items, fresh, untimed } = await Promise.race([feeding, failed.promise]);
-    complete = true;
-    while (!await Promise.race([replayDone(pipeline, parts.log), failed.promise])) {
-      await Promise.race([clock.sleep(20), failed.promise]);
-    }
-    await Promise.all(
-      pipeline.cities.flatMap((host) => [...host.actors.values()]).map((actor) => actor.flush()),
-    );
-    bar.end();
-    refuseNoRecording(pipeline, plan);
-    const seconds = (clock.monotonicMs() - startedMs) / 1_000;
-    const windows = await lastWindows(parts.log, pipeline);
-    if (out !== undefined) await Deno.writeTextFile(out, windows.map((w) => windowLine(w) + "\n").join(""));
-    report(pipeline, { items, fresh, untimed, seconds, windows: windows.length, out });
-    if (clickhouse) await fillClickHouse(parts.log, dataDir, config);
-    await pipeline.drain();
-    return 0;
-  } finally {
-    await parts.close();
-  }
-}
-
-/** A file of which nothing could be read is not a recording in that format. */
-function refuseNoRecording(pipeline: Pipeline, { file, format }: Plan): void {
-  const totals = Object.values(ledgerView(pipeline).total);
-  if (totals.every(({ read, dead_lettered }) => read === dead_lettered)) {
-    throw new WaymarkError(
-      "input_unreadable",
-      `nothing in ${file} is an event of the format ${format}; see --format`,
-    );
-  }
 }
 
 function report(

@@ -16,7 +16,7 @@ import {
   withInputTopics,
 } from "./produce_traffic.ts";
 import { startProgress } from "./progress.ts";
-import type { Plan } from "./replay.ts";
+import type { Plan } from "./embedded_replay.ts";
 
 const embeddedOnly = ["out", "data-dir", "owners"];
 
