@@ -26,7 +26,7 @@ import { ledgerView } from "../../src/node/views.ts";
 import { memorySnapshots } from "../../src/snapshots/memory.ts";
 import type { SnapshotStore } from "../../src/snapshots/port.ts";
 import { openSqliteSnapshots } from "../../src/snapshots/sqlite.ts";
-import { type Clock, systemClock } from "../../src/time.ts";
+import { type Clock, type ManualClock, manualClock, secondMs, systemClock } from "../../src/time.ts";
 import type { SentItem } from "../../src/traffic/item.ts";
 import { eventually } from "../conformance/eventually.ts";
 import { alertsOf, cellsOf, factsOf, type Published, publishedOn, recordsOf } from "./published.ts";
@@ -42,6 +42,8 @@ export type RunOptions = {
   crashes?: readonly Crash[];
   parts?: "memory" | "sqlite";
   config?: Partial<Config>;
+  /** Event time per time that passes, on a clock whose hands are turned as fast as it goes; default: all at once. */
+  speed?: number;
 };
 
 export type Run = {
@@ -83,7 +85,7 @@ export async function play(items: readonly SentItem[], options: RunOptions = {})
       if (crash.wipe) parts.wipe();
       pipeline = await start();
     }
-    await fill(parts.log, pipeline, items);
+    await fill(parts.log, pipeline, items, options.speed ?? null);
     input.complete = true;
     await Promise.race([
       eventually("every source has ended and every city has folded", () => replayDone(pipeline, parts.log)),
@@ -138,11 +140,26 @@ export async function leftBy(pipeline: Pipeline, log: Log) {
   };
 }
 
-async function fill(log: Log, pipeline: Pipeline, items: readonly SentItem[]): Promise<void> {
+async function fill(
+  log: Log,
+  pipeline: Pipeline,
+  items: readonly SentItem[],
+  speed: number | null = null,
+): Promise<void> {
   async function* chunks() {
     for (let from = 0; from < items.length; from += 1_000) yield items.slice(from, from + 1_000);
   }
-  await feed(log, pipeline, systemClock, { chunks: chunks(), speed: null, fed: async () => {} });
+  const clock = speed === null ? systemClock : manualClock();
+  const feeding = feed(log, pipeline, clock, { chunks: chunks(), speed, fed: async () => {} });
+  if (speed !== null) await turnHands(clock as ManualClock, feeding);
+  await feeding;
+}
+
+/** What is fed in one step is folded in one, so that many steps cut the input at many places. */
+async function turnHands(clock: ManualClock, work: Promise<unknown>): Promise<void> {
+  let over = false;
+  work.then(() => over = true, () => over = true);
+  while (!over) await clock.advance(secondMs);
 }
 
 async function moment(when: Crash["when"], pipeline: Pipeline, log: Log): Promise<void> {

@@ -26,6 +26,7 @@ describe("row 1: a replay that is killed five times", () => {
       });
       assert.equal(killed.lines, first.lines);
       assert.equal(killed.ledger, first.ledger);
+      assert.deepEqual(killed.alerts, first.alerts);
       assert.equal(killed.kills, 5);
       assert.ok(await assertCounted(file, join(folder, "first"), first.lines) > 200);
     } finally {

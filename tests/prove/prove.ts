@@ -1,5 +1,6 @@
 /**
- * The full-size proof: one traffic file, replayed in every way there is, must give the same bytes and the recount.
+ * The full-size proof: one traffic file, replayed in every way there is, must give the same bytes, the same alerts
+ * and the recount.
  *
  *   deno run -A tests/prove/prove.ts [--events 2000000] [--kills 20] [--seed 1]
  *
@@ -121,10 +122,12 @@ async function attempt(
       ? "windows differ"
       : result.ledger !== first.ledger
       ? "ledger differs"
+      : JSON.stringify(result.alerts) !== JSON.stringify(first.alerts)
+      ? "alerts differ"
       : "";
     const detail = result.kills > 0
       ? ` (${result.kills} kills, ${result.rounds} runs to the end)`
-      : ` (${result.lines.split("\n").length - 1} windows)`;
+      : ` (${result.lines.split("\n").length - 1} windows, ${result.alerts.length} alert transitions)`;
     tell([way, differs === "" ? `ok${detail}` : differs, `${result.seconds.toFixed(1)} s`]);
     return result;
   } catch (error) {

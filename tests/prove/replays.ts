@@ -8,8 +8,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { AlertTransition } from "../../schemas/alert.ts";
+import { openSqliteLog } from "../../src/log/sqlite.ts";
 import { systemClock } from "../../src/time.ts";
 import type { Random } from "../../src/traffic/random.ts";
+import { alertsOf, publishedOn } from "../pipeline/published.ts";
 
 export type Replay = {
   file: string;
@@ -68,16 +71,25 @@ export async function replayOnce(
   return { code, killed: signal === "SIGKILL", text, seconds };
 }
 
-export type Result = { lines: string; ledger: string; kills: number; rounds: number; seconds: number };
+export type Result = {
+  lines: string;
+  ledger: string;
+  alerts: AlertTransition[];
+  kills: number;
+  rounds: number;
+  seconds: number;
+};
 
 /** Runs to the end once. Throws when the child does not end with 0. */
 export async function replayed(replay: Replay): Promise<Result> {
   return await inFolder(async (folder) => {
     const out = join(folder, "windows.ndjson");
-    const ended = await replayOnce({ ...replay, dataDir: replay.dataDir ?? join(folder, "data") }, { out });
+    const dataDir = replay.dataDir ?? join(folder, "data");
+    const ended = await replayOnce({ ...replay, dataDir }, { out });
     if (ended.code !== 0) throw new Error(`the replay ended with ${ended.code}: ${ended.text}`);
     const lines = await readFile(out, "utf8");
-    return { lines, ledger: ledgerIn(ended.text), kills: 0, rounds: 1, seconds: ended.seconds };
+    const alerts = await alertsIn(dataDir);
+    return { lines, ledger: ledgerIn(ended.text), alerts, kills: 0, rounds: 1, seconds: ended.seconds };
   });
 }
 
@@ -91,7 +103,7 @@ export async function replayedThroughKills(
 ): Promise<Result> {
   const startedMs = systemClock.monotonicMs();
   let killed = 0;
-  let first: Pick<Result, "lines" | "ledger"> | null = null;
+  let first: Pick<Result, "lines" | "ledger" | "alerts"> | null = null;
   for (let rounds = 1;; rounds++) {
     const round = await inFolder(async (folder) => {
       const out = join(folder, "windows.ndjson");
@@ -109,17 +121,29 @@ export async function replayedThroughKills(
         if (ended.code !== 0) {
           throw new Error(`after ${killed} kills it ended with ${ended.code}: ${ended.text}`);
         }
-        return { lines: await readFile(out, "utf8"), ledger: ledgerIn(ended.text) };
+        const alerts = await alertsIn(dataDir);
+        return { lines: await readFile(out, "utf8"), ledger: ledgerIn(ended.text), alerts };
       }
     });
     first ??= round;
-    if (round.lines !== first.lines || round.ledger !== first.ledger) {
+    const same = round.lines === first.lines && round.ledger === first.ledger;
+    if (!same || JSON.stringify(round.alerts) !== JSON.stringify(first.alerts)) {
       throw new Error(`round ${rounds} differs from the first`);
     }
     if (killed >= kills) {
       const seconds = (systemClock.monotonicMs() - startedMs) / 1_000;
       return { ...round, kills: killed, rounds, seconds };
     }
+  }
+}
+
+/** Every transition that a replay has published, once. */
+export async function alertsIn(dataDir: string): Promise<AlertTransition[]> {
+  const log = openSqliteLog({ path: join(dataDir, "log.db"), clock: systemClock, fsync: false });
+  try {
+    return alertsOf(await publishedOn(log, "alerts", { prefix: "", generation: 1 }));
+  } finally {
+    await log.close();
   }
 }
 
