@@ -140,6 +140,21 @@ export function snapshotSuite(name: string, open: OpenStore): void {
       assert.equal(await has(store, key, "abandoned"), false);
     });
 
+    it("the same manifest a few times, and all others discarded, leave only what it names", async () => {
+      for (const offset of [1, 2, 3]) {
+        await snapshot(store, key, { offset, parts: [`old ${offset}`, "same"] });
+      }
+      for (let round = 0; round < 3; round++) {
+        await snapshot(store, key, { offset: 3, parts: ["new", "same"] });
+      }
+      for (const offset of [1, 2]) await store.discard(key, offset);
+      assert.deepEqual(await offsets(store, key), [3]);
+      for (const offset of [1, 2, 3]) {
+        assert.equal(await has(store, key, `old ${offset}`), false, `${offset}`);
+      }
+      assert.ok(await has(store, key, "new") && await has(store, key, "same"));
+    });
+
     it("discard forgets one manifest, so that the next older is the newest and may be followed", async () => {
       for (const offset of [1, 2, 3]) await snapshot(store, key, { offset, parts: [`only ${offset}`] });
       await store.discard(key, 3);
