@@ -19,6 +19,7 @@ const suites = {
     "tcp_proxy_test.ts",
     "topics_test.ts",
     "traffic_kafka_test.ts",
+    "notifiers_kafka_test.ts",
     ...[
       "log",
       "groups",

@@ -97,27 +97,29 @@ const contract: [topic: string, settings: (string | number)[]][] = [
   ["driver-locations", row(24, 1, "LogAppendTime", "compact,delete", day)],
   ["city-partials-g1", row(6, 7, "LogAppendTime")],
   ["analytics-aggregated", row(6, 7, "CreateTime")],
+  ["city-cells", row(6, 1, "CreateTime")],
   ["ride-facts", row(12, 7, "CreateTime")],
   ["alerts", row(6, 30, "CreateTime")],
   ["alert-journal", row(6, 30, "CreateTime")],
+  ["erasures", row(1, 30, "CreateTime")],
   ["late-events", row(6, 7, "CreateTime")],
   ["dead-letters", row(6, 7, "CreateTime")],
 ];
 
 describe("waymark topics", () => {
-  it("makes all eight as the wire contract has them, and a second time changes nothing", async () => {
+  it("makes all of them as the wire contract has them, and a second time changes nothing", async () => {
     const dry = await waymark(["topics", "--dry-run"], environment());
     assert.deepEqual([dry.code, await ours()], [0, []]);
-    assert.equal(dry.out.match(/ missing$/gm)?.length, 8);
+    assert.equal(dry.out.match(/ missing$/gm)?.length, contract.length);
     const first = await waymark(["topics"], environment());
     assert.equal(first.code, 0, first.error);
-    assert.equal(first.out.match(/ created$/gm)?.length, 8);
-    assert.equal((await ours()).length, 8);
+    assert.equal(first.out.match(/ created$/gm)?.length, contract.length);
+    assert.equal((await ours()).length, contract.length);
     const made = await Promise.all(contract.map(async ([topic]) => [topic, await settingsOf(topic)]));
     assert.deepEqual(made, contract);
     const second = await waymark(["topics"], environment());
     assert.deepEqual([second.code, second.error], [0, ""]);
-    assert.equal(second.out.match(/ as it should be$/gm)?.length, 8);
+    assert.equal(second.out.match(/ as it should be$/gm)?.length, contract.length);
     assert.equal(second.out.replaceAll("as it should be", "created"), first.out);
     assert.deepEqual(
       await Promise.all(contract.map(async ([topic]) => [topic, await settingsOf(topic)])),
@@ -126,13 +128,15 @@ describe("waymark topics", () => {
   });
 
   it("makes what the settings say, and one topic that is missing among the others", async () => {
-    await survey({ WAYMARK_PARTITIONS: "ride-events=3,alerts=1", WAYMARK_RETENTION: "alerts=36h" });
+    await survey({ WAYMARK_PARTITIONS: "ride-events=3,late-events=1", WAYMARK_RETENTION: "late-events=36h" });
     assert.deepEqual((await settingsOf("ride-events"))[0], 3);
-    assert.deepEqual((await settingsOf("alerts")).slice(0, 2), [1, String(1.5 * day)]);
-    await admin.deleteTopics({ topics: [`${prefix}alerts`] });
-    const again = await survey({ WAYMARK_PARTITIONS: "ride-events=3,alerts=2" });
-    assert.deepEqual(again.filter((t) => t.created).map((t) => t.wanted.spec.topic), [`${prefix}alerts`]);
-    assert.equal((await settingsOf("alerts"))[0], 2);
+    assert.deepEqual((await settingsOf("late-events")).slice(0, 2), [1, String(1.5 * day)]);
+    await admin.deleteTopics({ topics: [`${prefix}late-events`] });
+    const again = await survey({ WAYMARK_PARTITIONS: "ride-events=3,late-events=2" });
+    assert.deepEqual(again.filter((t) => t.created).map((t) => t.wanted.spec.topic), [
+      `${prefix}late-events`,
+    ]);
+    assert.equal((await settingsOf("late-events"))[0], 2);
   });
 
   it("refuses by exit code 3 with nothing made, naming topic, found, wanted and what to do", async () => {
