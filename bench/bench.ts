@@ -188,5 +188,15 @@ function told({ about, figures }: Result, others: Result | null): string {
     ...(others === null
       ? []
       : [`against ${Object.entries(others.about).map(([n, v]) => `${n} ${v}`).join(", ")}`]),
+    ...otherwise(about, others?.about ?? about),
   ].join("\n");
+}
+
+/** Ratios of different work mean nothing. */
+function otherwise(now: Result["about"], before: Result["about"]): string[] {
+  const names = ["log", "events", "events a second, live", "bytes an event", "machine", "cores"];
+  const different = names.filter((name) => now[name] !== before[name]);
+  return different.length === 0
+    ? []
+    : [`NOT THE SAME: ${different.join(", ")} differ; the ratios mean nothing`];
 }

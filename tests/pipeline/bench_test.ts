@@ -36,6 +36,7 @@ describe("bench", () => {
     assert.match(second!, /^event → visible, p99 +[\d,]+ ms/);
     assert.match(said, /^fetch .* was 1,000,000,000\.00: 0\.00×$/m);
     assert.match(said, /^against commit before$/m);
+    assert.match(said, /^NOT THE SAME: log, events, /m);
     const { about, figures } = JSON.parse(await readFile(path, "utf8")) as {
       about: Record<string, unknown>;
       figures: Figures;
