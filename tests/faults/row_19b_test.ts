@@ -61,7 +61,9 @@ describe("row 19b: a start from less than everything", () => {
     ) {
       const world = await afterStorm();
       const before = await left(world);
-      assert.ok(before.windows.length > 90 && before.alerts.length === 3);
+      const wave = before.alerts.filter((a) => a.rule === "cancellation_rate_high").map((a) => a.state);
+      assert.deepEqual(wave.sort(), ["firing", "pending", "resolved"]);
+      assert.ok(before.windows.length > 90);
       const ends = new Map<string, number>();
       for (const { tp, nextOffset } of actorsOf(world.pipeline)) {
         ends.set(`${tp.topic}/${tp.partition}`, nextOffset);
