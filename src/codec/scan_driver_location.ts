@@ -67,6 +67,15 @@ export class DriverLocationScan {
     return false;
   }
 
+  /** Where the text stands in the bytes that were scanned; -1 when it is absent. */
+  from(text: LocationText): number {
+    return this.#spans[2 * text]!;
+  }
+
+  to(text: LocationText): number {
+    return this.#spans[2 * text + 1]!;
+  }
+
   /** The whole location, as parseDriverLocation() gives it. */
   event(): DriverLocation {
     return {

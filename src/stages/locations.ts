@@ -6,8 +6,9 @@
 import { applyDriver, decideDriver, type Driver, newDriver } from "../../actors/driver.ts";
 import { driverStatuses } from "../../schemas/driver_location.ts";
 import type { DriverLocation, DriverStatus } from "../../schemas/driver_location.ts";
-import { decodeDriverLocation } from "../codec/driver_location.ts";
+import { parseDriverLocation } from "../codec/driver_location.ts";
 import { type Rejection, shown } from "../codec/rejection.ts";
+import { DriverLocationScan, locationTexts } from "../codec/scan_driver_location.ts";
 import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, Stage } from "../fold.ts";
 import { hash64 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
@@ -40,6 +41,7 @@ export class LocationsFold implements Fold {
   readonly #cells = new CellTable(limits.cellsPerCityMax);
   readonly #writer: PartialWriter;
   readonly #drivers: ActorTable<DriverMemory>;
+  readonly #scan = new DriverLocationScan();
   #nextOffset = 0;
 
   constructor(context: StageContext, partition: number) {
@@ -52,14 +54,16 @@ export class LocationsFold implements Fold {
 
   fold(record: LogRecord, out: Outbox): void {
     this.#nextOffset = record.offset + 1;
-    const decoded = decodeDriverLocation(record.value);
-    if (!decoded.ok) {
-      this.#intake.read(null);
-      this.#intake.deadLetter(record, decoded, out);
-      return;
+    if (this.#scan.scan(record.value)) {
+      const { driver_id } = locationTexts;
+      this.#intake.readBytes(record, this.#scan.from(driver_id), this.#scan.to(driver_id));
+      this.#take(record, this.#scan.event(), out);
+    } else {
+      const decoded = parseDriverLocation(record.value);
+      this.#intake.read(decoded.ok ? decoded.event.driverId : null);
+      if (decoded.ok) this.#take(record, decoded.event, out);
+      else this.#intake.deadLetter(record, decoded, out);
     }
-    this.#intake.read(decoded.event.driverId);
-    this.#take(record, decoded.event, out);
     this.#intake.check();
   }
 

@@ -88,7 +88,9 @@ const lowHalf = new Uint32Array(new BigUint64Array([1n]).buffer)[0] === 1 ? 0 : 
 export function unpackHashes(text: string): number[] {
   const bytes = Uint8Array.fromBase64(text);
   const view = new DataView(bytes.buffer);
-  return Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i));
+  const pairs: number[] = [];
+  for (let at = 0; at < bytes.length; at += 4) pairs.push(view.getUint32(at));
+  return pairs;
 }
 
 /** All hashes of a table as pairs. */
