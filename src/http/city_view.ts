@@ -1,5 +1,5 @@
 /** One city with what stands behind its line: its windows, cells, last cancelled rides and alerts. */
-import type { AlertTransition } from "../../schemas/alert.ts";
+import type { NotedAlert } from "../../schemas/alert_notes.ts";
 import type { CityCells } from "../../schemas/city_cells.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import type { CancelledRide } from "../../schemas/http.ts";
@@ -21,7 +21,7 @@ export type CityView = CityRow & {
   /** Null without positions of drivers. */
   cells: CityCells | null;
   cancelled_rides: CancelledRide[];
-  alerts: AlertTransition[];
+  alerts: NotedAlert[];
 };
 
 /** What a board holds, and what ClickHouse is asked for beyond it. */
@@ -71,7 +71,10 @@ export function createCityView(handles: Handles, { city, hours }: Wanted, show: 
       windows: (await windowsOf(Date.parse(newest.window_end))).filter((w) => w.kind !== "update"),
       cells: handles.board.cells(city),
       cancelled_rides: show.cancelled(handles.board.cancelled(city).slice(0, ridesShown)),
-      alerts: handles.board.alerts().filter((alert) => alert.city === city),
+      alerts: handles.board.alerts().filter((alert) => alert.city === city).map((alert) => ({
+        ...alert,
+        ...handles.board.notes(alert, handles.nowMs()),
+      })),
     };
   };
 }

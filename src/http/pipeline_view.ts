@@ -4,8 +4,8 @@
  * Maxima, never means: one stuck partition of 42 hides in any mean, and it is the one that matters.
  */
 import type { LedgerAnswer, PartitionsAnswer } from "../../schemas/http.ts";
-import type { AlertTransition } from "../../schemas/alert.ts";
-import type { Handles, PartitionView, RawRecord } from "./handles.ts";
+import type { NotedAlert } from "../../schemas/alert_notes.ts";
+import type { Handles, PartitionView, RawRecord, ReceiverView } from "./handles.ts";
 import { mayBeQuoted } from "./mask.ts";
 import * as state from "./state_doors.ts";
 
@@ -18,7 +18,9 @@ export type PipelineView = PartitionsAnswer & {
   verdict: Verdict;
   ledger: Omit<LedgerAnswer, "nodes" | "node">;
   dead_letters: RefusedSample[];
-  alerts: AlertTransition[];
+  /** The newest incidents, with what people and receivers said about them. */
+  alerts: NotedAlert[];
+  receivers: ReceiverView[];
 };
 
 /** A dead letter without its content: which record it was, and why it was refused. */
@@ -33,6 +35,7 @@ export type RefusedSample = {
 };
 
 const samplesMax = 6;
+const alertsMax = 20;
 
 export async function pipelineView(handles: Handles, request: Request): Promise<PipelineView> {
   const [partitions, ledger, letters] = await Promise.all([
@@ -45,10 +48,19 @@ export async function pipelineView(handles: Handles, request: Request): Promise<
   return {
     ...partitions,
     now: new Date(handles.nowMs()).toISOString(),
-    verdict: verdictOf(partitions, handles.health(), ledger),
+    verdict: verdictOf(partitions, {
+      ledger,
+      nowMs: handles.nowMs(),
+      health: handles.health(),
+      receivers: handles.receivers(),
+    }),
     ledger: counts,
     dead_letters: letters.map(refusedSample),
-    alerts: handles.board.alerts(),
+    alerts: handles.board.alerts().slice(0, alertsMax).map((alert) => ({
+      ...alert,
+      ...handles.board.notes(alert, handles.nowMs()),
+    })),
+    receivers: handles.receivers(),
   };
 }
 
@@ -76,9 +88,16 @@ const worst = <T>(some: readonly T[], of: (one: T) => number): T | undefined =>
 
 /** The first thing that is wrong, in the order in which one fault causes another. */
 export function verdictOf(
-  { partitions, sink, nodes }: Pick<PartitionsAnswer, "partitions" | "sink" | "nodes">,
-  health: ReturnType<Handles["health"]>,
-  ledger: Pick<LedgerAnswer, "balanced">,
+  { partitions, sink, nodes, watermarks }: Pick<
+    PartitionsAnswer,
+    "partitions" | "sink" | "nodes" | "watermarks"
+  >,
+  { nowMs, health, ledger, receivers }: {
+    nowMs: number;
+    receivers: readonly ReceiverView[];
+    health: ReturnType<Handles["health"]>;
+    ledger: Pick<LedgerAnswer, "balanced">;
+  },
 ): Verdict {
   const inState = (state: PartitionView["state"]) => partitions.filter((p) => p.state === state);
   const more = (some: readonly unknown[]) => some.length === 1 ? "" : ` (and ${some.length - 1} more)`;
@@ -121,19 +140,29 @@ export function verdictOf(
     const name = nameOf(restoring[0]!);
     return say("watch", name, `${name} has not caught up yet after a start${more(restoring)}`);
   }
-  const holding = worst(
-    partitions.filter((p) => p.holds_watermark && !p.idle),
-    (p) => p.watermark_behind_seconds ?? 0,
-  );
-  if (holding !== undefined && (holding.watermark_behind_seconds ?? 0) > behindSecondsMax) {
-    const name = nameOf(holding);
-    const long = Math.round(holding.watermark_behind_seconds ?? 0);
+  const held = watermarks.rides === null ? null : (nowMs - Date.parse(watermarks.rides)) / 1_000;
+  if (watermarks.held_by !== null && held !== null && held > behindSecondsMax) {
+    const name = watermarks.held_by;
     return say(
       "fault",
       name,
-      `${name} holds the watermark back: its events end ${long} s ago, and nothing waits to be read`,
+      `${name} holds the watermark back: its events end ${
+        Math.round(held)
+      } s ago, and nothing waits to be read`,
       "Its producers send nothing, or old times. Windows close when it goes on or is declared idle.",
     );
+  }
+  const holding = worst(
+    partitions.filter((p) => p.holds_watermark && !p.idle),
+    (p) => p.watermark_behind_seconds ?? Infinity,
+  );
+  if (holding !== undefined && (holding.watermark_behind_seconds ?? Infinity) > behindSecondsMax) {
+    const name = nameOf(holding);
+    const { watermark_behind_seconds: behind } = holding;
+    const what = behind === null
+      ? "nothing was heard of it yet"
+      : `its events end ${Math.round(behind)} s ago`;
+    return say("watch", name, `${name} holds supply and surge back: ${what}`);
   }
   if (sink.state === "failing") {
     return say("fault", "ClickHouse", `ClickHouse does not take rows: ${sink.error ?? "no reason given"}`);
@@ -141,6 +170,11 @@ export function verdictOf(
   if (sink.state === "behind") {
     const waiting = `${sink.lag_records} records wait, the oldest for ${Math.round(sink.oldest_seconds)} s`;
     return say("watch", "ClickHouse", `ClickHouse is behind: ${waiting}`);
+  }
+  const mute = receivers.find(({ failing }) => failing !== null);
+  if (mute !== undefined) {
+    const waiting = `${mute.pending} messages wait, the oldest for ${Math.round(mute.oldest_seconds)} s`;
+    return say("fault", mute.receiver, `${mute.receiver} is not told of alerts: ${mute.failing}; ${waiting}`);
   }
   if (health.draining) return say("watch", null, "This node is shutting down");
   if (!health.ready) return say("watch", null, health.causes[0] ?? "This node is not ready");

@@ -1,5 +1,6 @@
 /** What stands behind one city of the world that pages are looked at with: cells, and rides that were cancelled. */
 import { cellAt, cellsNear } from "../../actors/cell.ts";
+import type { AlertTransition } from "../../schemas/alert.ts";
 import { isoTime, secondMs } from "../../src/time.ts";
 import { formatRev } from "../../src/windows/rev.ts";
 import type { Twin } from "../unit/http/twin.ts";
@@ -45,4 +46,13 @@ export async function publishCancelled(twin: Twin, city: string, nowMs: number):
       attempts: driver === null ? 0 : 1 + i % 2,
     });
   }
+}
+
+/** A receiver that was told, and somebody who has taken the alert over. */
+export async function tellOf(twin: Twin, alert: AlertTransition): Promise<void> {
+  const { alert_id, rule, city, dedup_key, window_end, rev } = alert;
+  const about = { alert_id, rule, city, at: window_end, by: "kim" };
+  const told = { dedup_key, window_end, rev, state: "firing", outcome: "accepted", detail: "202" };
+  await twin.write("alert-journal", { ...about, kind: "delivery", id: "1", receiver: "pagerduty", ...told });
+  await twin.write("alert-journal", { ...about, kind: "acknowledge", id: "2", why: "calling the depot" });
 }

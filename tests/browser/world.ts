@@ -1,6 +1,6 @@
 /** Eight cities whose figures move, and the pipeline behind them, over the doors' twin: what pages are looked at with. */
 import { isoTime, minuteMs, secondMs } from "../../src/time.ts";
-import { publishCancelled, publishCells } from "./city_life.ts";
+import { publishCancelled, publishCells, tellOf } from "./city_life.ts";
 import { alertOf, driverView, partitionView, rideView, type Twin, windowOf } from "../unit/http/twin.ts";
 
 type City = {
@@ -65,7 +65,10 @@ export async function createWorld(twin: Twin, startMs: number): Promise<World> {
   await twin.publish(windowOf(figures(cities[2]!, minuteOf(startMs) - 12 * minuteMs, 1)));
   for (const { city, alert } of cities) {
     const sinceMs = minuteOf(startMs) - (alert === "firing" ? 17 : 4) * minuteMs;
-    if (alert !== undefined) await twin.publishAlert(alertOf({ city, state: alert, sinceMs, atMs: sinceMs }));
+    if (alert === undefined) continue;
+    const transition = alertOf({ city, state: alert, sinceMs, atMs: sinceMs });
+    await twin.publishAlert(transition);
+    if (alert === "firing") await tellOf(twin, transition);
   }
   for (let i = 0; i < 3; i++) {
     const [reason, message] = refusals[i]!;

@@ -5,11 +5,12 @@
  *
  * A suite that cannot run, or skips something, counts as failed. Closing line: `N passed, N failed`.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startServices, stopServices } from "../../src/commands/services.ts";
 import { end } from "../../src/commands/services/launched.ts";
+import { measuredFile } from "../browser/browser.ts";
 import { startRedis } from "../../src/commands/services/redis_server.ts";
 
 const suites = {
@@ -46,6 +47,8 @@ const suites = {
   alertmanager: ["alertmanager_test.ts"],
   // An embedded process of its own, and Python's packages.
   fuzz: ["fuzz_test.ts"],
+  // A real Chromium before the pages.
+  browser: ["pages", "live", "service"].map((name) => `../browser/${name}_test.ts`),
   // These need no service, but npm and Python's packages.
   containers: ["container_tools_test.ts", "image_layout_test.ts"],
 };
@@ -63,8 +66,10 @@ try {
   const { variables, stop } = await start();
   try {
     const total = { passed: 0, failed: 0 };
+    const pictures = await mkdtemp(join(tmpdir(), "waymark-pictures-"));
     for (const suite of wanted) {
-      const { passed, failed } = await run(suite, variables);
+      const { passed, failed } = await run(suite, { ...variables, TEST_PICTURES: pictures });
+      if (suite === "browser") await tellMeasured(pictures);
       total.passed += passed;
       total.failed += failed;
     }
@@ -90,6 +95,12 @@ async function start(): Promise<{ variables: Record<string, string>; stop(): Pro
   if (!wanted.includes("redis")) return { variables: {}, stop: () => Promise.resolve() };
   const redis = await startRedis(folder);
   return { variables: { REDIS_URL: redis.url }, stop: () => end([redis.process]) };
+}
+
+/** Pictures of the pages stay where they are, to be looked at. */
+async function tellMeasured(pictures: string): Promise<void> {
+  console.log(await readFile(join(pictures, measuredFile), "utf8").catch(() => "nothing was measured"));
+  console.log(`pictures of the pages: ${pictures}`);
 }
 
 type Counts = { passed: number; failed: number };

@@ -4,6 +4,7 @@ import { elementsOf, morph, morphChildren } from "./morph.js";
 
 const page = document.body.dataset;
 const link = document.getElementById("link");
+const lost = document.getElementById("lost");
 const announcer = document.getElementById("announce");
 const lostAfterMs = 12_000;
 const waitMsMax = 30_000;
@@ -66,9 +67,14 @@ function arrangePending() {
 
 function showLink(live) {
   document.body.classList.toggle("lost", !live);
-  const text = live ? "live" : `connection lost, as of ${asOf.slice(11, 19)} UTC`;
   link.className = live ? "link is-live" : "link is-lost";
+  const text = live ? "live" : "lost";
   if (link.lastElementChild.textContent !== text) link.lastElementChild.textContent = text;
+  if (lost.hidden === live) return;
+  lost.hidden = live;
+  if (live) return;
+  lost.innerHTML = `Connection lost, trying again. Figures are as of ${asOf.slice(11, 19)} UTC, <span data-age="${asOf}"></span> ago.`;
+  showAges();
 }
 
 function heard(now) {

@@ -1,5 +1,4 @@
 /** `/cities/{city}`: what stands behind a city's line on the operations desk. */
-import type { AlertTransition } from "../../../schemas/alert.ts";
 import type { CityCells } from "../../../schemas/city_cells.ts";
 import type { CancelledRide } from "../../../schemas/http.ts";
 import { cancelledBar } from "../charts/cancelled_bar.ts";
@@ -9,7 +8,9 @@ import { cityCharts } from "./city_charts.ts";
 import { headline, shownSupply, shownWindow, stateMarkup, stateText } from "./city_state.ts";
 import { cellsOf, type Column, figures, line, place, type Slots, table } from "./layout.ts";
 import { type Markup, markup } from "./markup.ts";
-import { cityPath, completion, surgeMarkup } from "./operations.ts";
+import { alertLine, cityAlertColumns } from "./alert_lines.ts";
+import { cityPath } from "./city_path.ts";
+import { completion, surgeMarkup } from "./operations.ts";
 import { linesOf, type PageView } from "./page.ts";
 import { driverPath, ridePath } from "./ride.ts";
 import { clockOf, factor, gapText, none, percent, spaced, timeOf, whole, withUnit } from "./wording.ts";
@@ -52,7 +53,9 @@ export function cityPage(view: CityView): PageView {
         busiestCells(view.cells?.cells ?? []).slice(0, cellsListed).map((cell) => [cell[0], cellLine(cell)]),
       ),
       cancelled: linesOf(view.cancelled_rides.map((ride) => [ride.ride_id, rideLine(ride, nowMs)])),
-      alerts: linesOf(view.alerts.map((alert) => [alert.alert_id, alertLine(alert, nowMs)])),
+      alerts: linesOf(
+        view.alerts.map((alert) => [alert.alert_id, alertLine(alert, nowMs, cityAlertColumns)]),
+      ),
     },
   };
 }
@@ -78,7 +81,7 @@ data-part="spans">${slot("spans")}</nav></div><div class="charts" data-part="cha
     table(slot, { name: "cancelled", label: "Last cancelled rides", columns: rideColumns, isTall: true })
   }</section>
 <section class="block wide"><h2>Alerts</h2>${
-    table(slot, { name: "alerts", label: "Alerts of this city", columns: alertColumns })
+    table(slot, { name: "alerts", label: "Alerts of this city", columns: cityAlertColumns })
   }</section>
 </div>`;
 
@@ -126,34 +129,5 @@ function rideLine(ride: CancelledRide, nowMs: number): Markup {
           attempts > 1 ? `, no. ${attempts}` : ""
         }`,
     ]),
-  );
-}
-
-const alertColumns: readonly Column[] = [
-  { key: "name", label: "Rule" },
-  { key: "state", label: "State" },
-  { key: "since", label: "Since" },
-  { key: "until", label: "Until" },
-  { key: "severity", label: "Severity" },
-  { key: "what", label: "What" },
-];
-
-function alertLine(alert: AlertTransition, nowMs: number): Markup {
-  const tone = alert.state === "firing" || alert.state === "no_data"
-    ? "bad"
-    : alert.state === "resolved"
-    ? "few"
-    : "warn";
-  return line(
-    alert.alert_id,
-    cellsOf(alertColumns, [
-      spaced(alert.rule),
-      markup`<span class="${tone}">${spaced(alert.state)}</span>`,
-      timeOf(alert.since, nowMs),
-      alert.state === "resolved" ? timeOf(alert.at, nowMs) : none,
-      alert.severity,
-      markup`<span title="${alert.summary}">${alert.summary}</span>`,
-    ]),
-    { say: `${spaced(alert.rule)} ${spaced(alert.state)}` },
   );
 }

@@ -36,6 +36,7 @@ ${top(view.kind, now)}
 <main id="main" tabindex="-1">
 ${body(slot)}
 </main>
+<p id="lost" class="lost-note" role="alert" hidden></p>
 <p id="announce" class="unseen" role="status" aria-live="polite"></p>
 <footer>
 <p>${facts.node} · Waymark ${facts.version} · all times UTC</p>
@@ -65,7 +66,7 @@ function top(kind: PageKind, now: string): Markup {
 autocomplete="off" autocapitalize="off" spellcheck="false" aria-keyshortcuts="Control+K">
 <button>Look up</button>
 </form>
-<p id="link" class="link" role="status"><i></i><span>as of ${now.slice(11, 19)} UTC</span></p>
+<p id="link" class="link" role="status"><i></i><span>as of ${now.slice(11, 19)}</span></p>
 </header>`;
 }
 

@@ -5,6 +5,7 @@ import { type CityRow, cityRows, endedRides, floorEndedRides } from "../city_row
 import type { Handles } from "../handles.ts";
 import { statusView } from "../status_view.ts";
 import { headline, shownSupply, shownWindow, stateMarkup, stateText, summaryText } from "./city_state.ts";
+import { cityPath } from "./city_path.ts";
 import { type Column, line, place, type Slots, table } from "./layout.ts";
 import { type Markup, markup, nothing } from "./markup.ts";
 import { linesOf, type PageView } from "./page.ts";
@@ -75,8 +76,6 @@ const columns: readonly Column[] = [
 ];
 
 const labelOf = (key: string) => columns.find((column) => column.key === key)!.label;
-
-export const cityPath = (city: string): string => `/cities/${encodeURIComponent(city)}`;
 
 export function cityLine(row: CityRow): Markup {
   const supply = shownSupply(row);

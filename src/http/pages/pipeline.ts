@@ -1,11 +1,10 @@
 /** `/sre`: the pipeline. What is at fault first, then the worst of everything. */
-import type { AlertTransition } from "../../../schemas/alert.ts";
-import type { FleetNode, LedgerView, PartitionView } from "../../../schemas/http.ts";
+import type { FleetNode, LedgerView, PartitionView, ReceiverView } from "../../../schemas/http.ts";
 import { levelMark } from "../charts/level.ts";
 import type { PipelineView, RefusedSample } from "../pipeline_view.ts";
 import { cellsOf, type Column, figures, line, place, type Slots, table } from "./layout.ts";
 import { type Markup, markup, nothing } from "./markup.ts";
-import { cityPath } from "./operations.ts";
+import { alertLine, allAlertColumns } from "./alert_lines.ts";
 import { recordLink } from "./record_link.ts";
 import { type Lines, linesOf, type PageView } from "./page.ts";
 import { age, clockOf, none, percent, plural, secondsText, spaced, timeOf, whole } from "./wording.ts";
@@ -36,15 +35,14 @@ export function pipelinePage(view: PipelineView): PageView {
         `${letter.topic}/${letter.partition}/${letter.offset}`,
         letterLine(letter, nowMs),
       ])),
-      sinks: linesOf([["clickhouse", sinkLine(sink)]]),
-      alerts: linesOf(
-        view.alerts.slice(0, alertsMax).map((alert) => [alert.alert_id, alertLine(alert, nowMs)]),
-      ),
+      sinks: linesOf([
+        ["clickhouse", sinkLine(sink)],
+        ...view.receivers.map((receiver) => [`to ${receiver.receiver}`, receiverLine(receiver)] as const),
+      ]),
+      alerts: linesOf(view.alerts.map((alert) => [alert.alert_id, alertLine(alert, nowMs, allAlertColumns)])),
     },
   };
 }
-
-const alertsMax = 20;
 
 export const pipelineBody = (slot: Slots): Markup =>
   markup`<div class="head"><h1>Pipeline</h1></div>
@@ -71,8 +69,8 @@ ${place(slot, "worst", "section")}
 <section class="block"><h2>Sinks</h2>${
     table(slot, { name: "sinks", label: "Sinks", columns: sinkColumns })
   }</section>
-<section class="block"><h2>Alerts</h2>${
-    table(slot, { name: "alerts", label: "Alerts", columns: alertColumns })
+<section class="block wide"><h2>Alerts</h2>${
+    table(slot, { name: "alerts", label: "Alerts", columns: allAlertColumns })
   }</section>
 <section class="block"><h2>Nodes</h2>${
     table(slot, { name: "nodes", label: "Nodes", columns: nodeColumns })
@@ -270,24 +268,21 @@ function sinkLine(sink: PipelineView["sink"]): Markup {
   );
 }
 
-const alertColumns: readonly Column[] = [
-  { key: "name", label: "City" },
-  { key: "rule", label: "Rule" },
-  { key: "state", label: "State" },
-  { key: "since", label: "Since" },
-];
-
-function alertLine(alert: AlertTransition, nowMs: number): Markup {
-  const tone = alert.state === "firing" ? "bad" : alert.state === "resolved" ? "few" : "warn";
+/** Who is told of alerts: a sink of its own, which falls behind and fails like the other. */
+function receiverLine({ receiver, pending, oldest_seconds, failing }: ReceiverView): Markup {
+  const state = failing === null ? "running" : "failing";
   return line(
-    alert.alert_id,
-    cellsOf(alertColumns, [
-      markup`<a class="line" href="${cityPath(alert.city)}">${alert.city}</a>`,
-      spaced(alert.rule),
-      markup`<span class="${tone}">${spaced(alert.state)}</span>`,
-      timeOf(alert.since, nowMs),
+    `to ${receiver}`,
+    cellsOf(sinkColumns, [
+      markup`${receiver}<small>alerts</small>`,
+      markup`<span class="${failing === null ? "" : "bad"}">${state}${
+        failing === null ? null : markup`<small title="${failing}">${failing}</small>`
+      }</span>`,
+      none,
+      whole(pending),
+      pending === 0 ? none : secondsText(oldest_seconds),
     ]),
-    { say: `${alert.city}: ${spaced(alert.rule)} ${spaced(alert.state)}` },
+    { say: `${receiver}: ${state}` },
   );
 }
 

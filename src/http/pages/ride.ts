@@ -4,7 +4,7 @@ import { type Phase, phasesBar } from "../charts/phases.ts";
 import type { RideView } from "../handles.ts";
 import { cellsOf, type Column, figures, line, place, type Slots, table } from "./layout.ts";
 import { type Markup, markup } from "./markup.ts";
-import { cityPath } from "./operations.ts";
+import { cityPath } from "./city_path.ts";
 import { linesOf, type PageView } from "./page.ts";
 import { provenanceNote } from "./provenance_note.ts";
 import { recordLink } from "./record_link.ts";

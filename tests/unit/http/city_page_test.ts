@@ -83,7 +83,33 @@ describe("the page of a city", () => {
     const page = await (await doors.get("/cities/a", html)).text();
     // The last quarter of the hour, of 600 units.
     assert.match(page, /<rect class="band" x="450" width="150"/);
-    assert.match(textOf(page), /\|cancellation rate high\|firing\|11:45:00\|–\|critical\|/);
+    assert.match(textOf(page), /\|cancellation rate high\|firing\|critical\|11:45:00\|–\|nobody\|/);
+  });
+
+  it("says who was told of an alert, and who has taken it over", async () => {
+    await using doors = await openDoors();
+    await doors.twin.publish(windowOf({ city: "a", endMs: at(0) }));
+    const alert = alertOf({ city: "a", state: "firing", sinceMs: at(-15), atMs: at(-10) });
+    await doors.twin.publishAlert(alert);
+    const { alert_id, rule, city, dedup_key, window_end, rev } = alert;
+    const about = { alert_id, rule, city, at: isoTime(at(-9)), by: "kim" };
+    await write(
+      doors,
+      "alert-journal",
+      {
+        ...{ ...about, kind: "delivery", id: "1", receiver: "pagerduty", dedup_key, window_end, rev },
+        ...{ state: "firing", outcome: "refused", detail: "<b>400</b>" },
+      },
+      { ...about, kind: "acknowledge", id: "2", why: "<i>on it</i>" },
+    );
+    for (const path of ["/cities/a", "/sre"]) {
+      const page = await (await doors.get(path, html)).text();
+      assert.match(
+        textOf(page),
+        /\|firing\|taken over by kim: &lt;i&gt;on it&lt;\/i&gt;\|11:45:00\|–\|pagerduty refused/,
+      );
+      assert.match(page, /class="told bad" title="&lt;b&gt;400&lt;\/b&gt;"/);
+    }
   });
 
   it("lists the last cancelled rides with reasons, without those that were taken back, newest first", async () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { PartitionView, SinkView } from "../../../src/http/handles.ts";
+import type { PartitionView, ReceiverView, SinkView } from "../../../src/http/handles.ts";
 import { verdictOf } from "../../../src/http/pipeline_view.ts";
-import { openDoors } from "./doors.ts";
+import { isoTime } from "../../../src/time.ts";
+import { minutesAfterNoon as at, noonMs, openDoors } from "./doors.ts";
 import { partitionView } from "./twin.ts";
 
 const html = { accept: "text/html" };
@@ -12,7 +13,9 @@ const here = { node: "node-1", address: null, answered: true, partitions: 2 };
 
 const judged = (
   partitions: Partial<PartitionView>[],
-  { nodes = [here], ...more }: Partial<Parameters<typeof verdictOf>[0]> & { balanced?: boolean } = {},
+  { nodes = [here], ...more }:
+    & Partial<Parameters<typeof verdictOf>[0]>
+    & { balanced?: boolean; receivers?: ReceiverView[] } = {},
   health = healthy,
 ) =>
   verdictOf(
@@ -20,10 +23,12 @@ const judged = (
       partitions: partitions.map((one, i) => partitionView("ride-events", i, one)),
       sink: more.sink ?? sink,
       nodes,
+      watermarks: more.watermarks ?? { rides: null, all: null, held_by: null },
     },
-    health,
-    { balanced: more.balanced ?? true },
+    { nowMs: noonMs, health, receivers: more.receivers ?? [], ledger: { balanced: more.balanced ?? true } },
   );
+
+const heldSince = (minute: number) => ({ rides: isoTime(at(minute)), all: null, held_by: "ride-events/1" });
 
 describe("verdictOf", () => {
   it("names the partition, sink or node at fault", () => {
@@ -51,10 +56,18 @@ describe("verdictOf", () => {
       ],
       ["a lag that passes", judged([{ lag_seconds: 29, lag_records: 90_000 }]), "well", null],
       ["a start", judged([{ state: "warming_up" }]), "watch", "ride-events/0"],
+      ["a silent producer", judged([{}, {}], { watermarks: heldSince(-3) }), "fault", "ride-events/1"],
+      ["a minute that closes", judged([{}, {}], { watermarks: heldSince(-1) }), "well", null],
       [
-        "a silent producer",
+        "drivers that send nothing",
         judged([{}, { holds_watermark: true, watermark_behind_seconds: 121 }]),
-        "fault",
+        "watch",
+        "ride-events/1",
+      ],
+      [
+        "a source never heard of",
+        judged([{}, { holds_watermark: true, watermark_behind_seconds: null }]),
+        "watch",
         "ride-events/1",
       ],
       [
@@ -70,6 +83,14 @@ describe("verdictOf", () => {
         "ClickHouse",
       ],
       ["a slow sink", judged([{}], { sink: { ...sink, state: "behind" } }), "watch", "ClickHouse"],
+      [
+        "a receiver of alerts that cannot be reached",
+        judged([{}], {
+          receivers: [{ receiver: "pagerduty", pending: 2, oldest_seconds: 9, failing: "503" }],
+        }),
+        "fault",
+        "pagerduty",
+      ],
       ["records unaccounted for", judged([{}], { balanced: false }), "fault", "the ledger"],
       ["a drain", judged([{}], {}, { ...healthy, draining: true }), "watch", null],
     ];

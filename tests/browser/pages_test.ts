@@ -1,0 +1,141 @@
+/** The pages in a real Chromium, over the doors' twin: every one at every size, in light and dark. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { eventually } from "../conformance/eventually.ts";
+import {
+  accessibilityBreaches,
+  launchChromium,
+  type Look,
+  measuredFile,
+  openPage,
+  pictureFolder,
+  shiftMax,
+  textOf,
+  untilLive,
+} from "./browser.ts";
+import { type OpenWorld, openWorld } from "./open_world.ts";
+
+const pages: readonly [name: string, path: string, holds: RegExp, isLive: boolean][] = [
+  ["operations", "/", /manhattan/, true],
+  ["pipeline", "/sre", /All 42 partitions run/, true],
+  ["city", "/cities/manhattan", /cancellation rate high/, true],
+  ["ride", "/rides/ride-abc-123", /redispatched/, true],
+  ["driver", "/drivers/driver-17", /on trip/, true],
+  ["record", "/records/dead-letters/0/0", /To the record it came from/, false],
+  ["docs", "/docs", /POST/, false],
+  ["unknown", "/rides/nobody", /This ride is not known/, true],
+  ["nowhere", "/nowhere", /There is nothing here/, false],
+];
+/** A phone, a desk, a wall. What can be told apart and read depends on the scheme, hence judged in both. */
+const looks: readonly (Pick<Look, "size" | "scheme"> & { isJudged: boolean })[] = [
+  { size: [360, 740], scheme: "light", isJudged: true },
+  { size: [360, 740], scheme: "dark", isJudged: false },
+  { size: [1280, 800], scheme: "light", isJudged: true },
+  { size: [1280, 800], scheme: "dark", isJudged: true },
+  { size: [3840, 2160], scheme: "light", isJudged: false },
+];
+/** Of all that a page is made of, before any compression. */
+const bytesMax = 100_000;
+
+let browser: Browser;
+let world: OpenWorld;
+let pictures: string;
+
+before(async () => {
+  [browser, world, pictures] = await Promise.all([launchChromium(), openWorld(), pictureFolder()]);
+});
+after(async () => {
+  await browser.close();
+  await world.close();
+});
+
+describe("every page", () => {
+  for (const [name, path, holds, isLive] of pages) {
+    it(`${name}: fills, stays still, fits, loads nothing from elsewhere, and can be read by all`, async () => {
+      for (const { size, scheme, isJudged } of looks) {
+        const look = `${size[0]} ${scheme}`;
+        const watched = await openPage(browser, `${world.url}${path}`, { size, scheme });
+        const { page } = watched;
+        assert.match(
+          (await textOf(page, "main")).toLowerCase(),
+          new RegExp(holds.source.toLowerCase()),
+          look,
+        );
+        if (isLive) await untilLive(watched);
+        await world.go();
+        await page.screenshot({ path: join(pictures, `${name}-${size[0]}-${scheme}.png`), fullPage: true });
+        const moved = await page.evaluate("globalThis.shiftedWhat.join(' ')");
+        assert.ok(await watched.shifted() < shiftMax, `${look}: ${moved}`);
+        const tooWide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        assert.equal(tooWide, 0, `${look}: wider than the window`);
+        if (isJudged) assert.deepEqual(await accessibilityBreaches(page), [], look);
+        // The browser itself notes that a page's own address was answered 404.
+        const real = watched.complaints.filter((text) => !/status of 404/.test(text));
+        assert.deepEqual([...real, ...watched.strangers], [], look);
+        await watched.close();
+      }
+    });
+  }
+
+  it("weighs less than 100 kB with all its files", async () => {
+    for (const [name, path] of pages) {
+      const watched = await openPage(browser, `${world.url}${path}`, { size: [1280, 800], scheme: "light" });
+      await eventually("something is painted", async () => (await watched.cost()).firstPaintMs > 0);
+      const { firstPaintMs, bytes, sentBytes } = await watched.cost();
+      const line = `${name}: first paint after ${
+        Math.round(firstPaintMs)
+      } ms, ${bytes} bytes in all, ${sentBytes} sent\n`;
+      await appendFile(join(pictures, measuredFile), line);
+      // The description of every door is a manual, and long: it is held to what is sent of it.
+      const weight = name === "docs" ? sentBytes : bytes;
+      assert.ok(weight > 5_000 && weight < bytesMax, line);
+      await watched.close();
+    }
+  });
+
+  it("is complete without scripts", async () => {
+    const look = { size: [1280, 800], scheme: "light", scripts: false } as const;
+    const watched = await openPage(browser, world.url, look);
+    assert.match(await textOf(watched.page, "tbody"), /manhattan/);
+    assert.match(await textOf(watched.page, "footer"), /Scripts are off/);
+    await watched.close();
+  });
+});
+
+describe("the keyboard", () => {
+  const look = { size: [1280, 800], scheme: "light" } as const;
+
+  it("goes from line to line, opens one, and looks things up", async () => {
+    const watched = await openPage(browser, world.url, look);
+    const { page } = watched;
+    const focused = () => page.evaluate("document.activeElement.textContent.trim()");
+    await page.keyboard.press("Tab");
+    assert.equal(await focused(), "To the content");
+    await page.locator("a.line").first().focus();
+    const first = await focused();
+    await page.keyboard.press("ArrowDown");
+    const second = await focused();
+    assert.notEqual(second, first);
+    await page.keyboard.press("k");
+    assert.equal(await focused(), first);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/cities/**");
+    assert.equal(new URL(page.url()).pathname, `/cities/${first}`);
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("ride-abc-123");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/rides/ride-abc-123");
+    await watched.close();
+  });
+
+  it("leaves single letters alone where no line has the focus", async () => {
+    const watched = await openPage(browser, world.url, look);
+    const before = await watched.page.evaluate("document.activeElement.tagName");
+    for (const key of ["j", "k", "/", "g"]) await watched.page.keyboard.press(key);
+    assert.equal(await watched.page.evaluate("document.activeElement.tagName"), before);
+    await watched.close();
+  });
+});
