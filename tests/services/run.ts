@@ -39,6 +39,7 @@ const suites = {
   kafka_engine: ["kafka_engine_test.ts"],
   sink: ["sink_faults_test.ts"],
   strangers: ["strangers_test.ts"],
+  erasure: ["erasure_test.ts"],
   bench: ["peers_test.ts"],
   // These start services of their own.
   redis_faults: ["redis_access_test.ts", "redis_faults_test.ts"],
@@ -84,7 +85,9 @@ try {
 
 async function start(): Promise<{ variables: Record<string, string>; stop(): Promise<void> }> {
   if (
-    (["kafka", "kafka_engine", "sink", "strangers", "bench"] as const).some((name) => wanted.includes(name))
+    (["kafka", "kafka_engine", "sink", "strangers", "erasure", "bench"] as const).some((name) =>
+      wanted.includes(name)
+    )
   ) {
     const { variables } = await startServices({ folder });
     return {
