@@ -5,7 +5,6 @@
 import { outlineOf } from "../../../actors/cell.ts";
 import type { CityCells } from "../../../schemas/city_cells.ts";
 import { type Markup, markup } from "../pages/markup.ts";
-import { none } from "../pages/wording.ts";
 import { projectionOf, scaleBar } from "./projection.ts";
 
 const size = { width: 640, height: 420, margin: 14, leastMetres: 1_500 };
@@ -44,7 +43,10 @@ export function cellsMap({ cells }: Pick<CityCells, "cells">): Markup {
     size.height - 10
   }">${bar.text}</text></svg>
 <p class="legend cells"><span class="q0">none</span>${
-    Array.from({ length: shades }, (_, i) => markup`<span class="q${i + 1}">${shadeText(i, most)}</span>`)
+    Array.from({ length: shades }, (_, i) => {
+      const text = shadeText(i, most);
+      return text === null ? null : markup`<span class="q${i + 1}">${text}</span>`;
+    })
   }<span class="raised">raised price</span></p>`;
 }
 
@@ -52,11 +54,11 @@ export function busiestCells(cells: CityCells["cells"]): CityCells["cells"] {
   return cells.toSorted((a, b) => b[3] - a[3] || b[1] - a[1] || b[2] - a[2] || (a[0] < b[0] ? -1 : 1));
 }
 
-/** Which numbers of requests have the shade; a dash for one that has none. */
-function shadeText(shade: number, most: number): string {
+/** Which numbers of requests have the shade; null for one that has none. */
+function shadeText(shade: number, most: number): string | null {
   const from = Math.max(1, Math.ceil(shade * most / shades));
   const to = shade === shades - 1 ? most : Math.ceil((shade + 1) * most / shades) - 1;
-  return to < from ? none : from === to ? `${from}` : `${from}–${to}`;
+  return to < from ? null : from === to ? `${from}` : `${from}–${to}`;
 }
 
 const middle = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
