@@ -8,7 +8,7 @@ import { type Analytics, sqlTime } from "../../src/sinks/analytics.ts";
 import { readQuery } from "../../src/sinks/queries.ts";
 import { lateEvents } from "../../src/node/explain.ts";
 import { windowsHistory } from "../../src/sinks/windows_history.ts";
-import { isoTime, minuteMs } from "../../src/time.ts";
+import { isoTime, minuteMs, systemClock } from "../../src/time.ts";
 import { caughtUp, logWith, sinkOver } from "./analytics_sink_suite.ts";
 
 const noonMs = Date.UTC(2026, 0, 15, 12);
@@ -299,6 +299,21 @@ export function queriesSuite(open: () => Analytics): void {
         "SELECT log_epoch FROM ride_events FINAL WHERE log_time < '2014-01-01'",
       );
       assert.deepEqual(rows, [{ log_epoch: 13 }]);
+    });
+
+    it("a record of today stays, however long ago its event was", async () => {
+      const sent = JSON.parse(new TextDecoder().decode(records[0]!.value)) as object;
+      const value = utf8(JSON.stringify({ ...sent, timestamp: "2013-01-01T00:00:00.000Z" }));
+      const timestampMs = systemClock.nowMs();
+      const log = await logWith([{ topic: "ride-events", partition: 0, key: null, value, timestampMs }]);
+      const sink = await sinkOver({ log, analytics: open(), logEpoch: 15 });
+      await caughtUp(sink, 1);
+      await sink.stop();
+      await open().command("OPTIMIZE TABLE ride_events FINAL");
+      assert.deepEqual(
+        await open().query("SELECT timestamp FROM ride_events FINAL WHERE log_epoch = 15"),
+        [{ timestamp: "2013-01-01T00:00:00.000Z" }],
+      );
     });
   });
 }
