@@ -73,6 +73,7 @@ export function createClickHouse({ random, points, plan }: Service): ClickHouseS
   const contents = new Map<string, string>();
   const tokensOfRow = new Map<string, string>();
   const offers = new Set<string>();
+  const blocks = new Map<string, Map<string, number>>();
   const beginnings = new Map<string, number>();
   const breaches: string[] = [];
   const windowBlocks = [1, 4, 100][random.below(3)]!;
@@ -103,13 +104,17 @@ export function createClickHouse({ random, points, plan }: Service): ClickHouseS
       breaches.push(`${table}: token ${token} came with other rows: ClickHouse would drop them`);
     }
     contents.set(name, content);
+    // What is left of a block that was cut before the partition went away and came back keeps its borders.
+    const block = `${who} ${table} ${token.replace(/\[.*$/, "")}`;
+    const begun = blocks.get(block) ?? new Map(beginnings);
+    blocks.set(block, begun);
     // A block with a refused row is halved until the row is alone: the same rows, on purpose.
     if (offers.has(`${who} ${name}`) || lines.some((line) => line.includes(refusedMark))) return;
     offers.add(`${who} ${name}`);
     // Only where a row names its record: what is published twice is two records with one text.
     for (const line of table === "ride_events" || table === "driver_locations" ? lines : []) {
       const [, topic, partition] = JSON.parse(line) as unknown[];
-      const row = `${who} ${beginnings.get(`${who} ${topic}/${partition}`)} ${table} ${line}`;
+      const row = `${who} ${begun.get(`${who} ${topic}/${partition}`)} ${table} ${line}`;
       const first = tokensOfRow.get(row);
       if (first !== undefined && first !== token) {
         breaches.push(

@@ -4,6 +4,7 @@ import type { Commit, Log, LogRecord, NewRecord, TopicPartition } from "../../sr
 import type { Clock } from "../../src/time.ts";
 import { secondMs } from "../../src/time.ts";
 import type { Random } from "../../src/traffic/random.ts";
+import { logClosed, topicMissing } from "../../src/log/refusals.ts";
 import type { Broker } from "./broker.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { joinGroup, type MemberOptions } from "./member.ts";
@@ -41,8 +42,14 @@ export function logClient(options: LogClientOptions): Log {
   const { wire, broker, coordinator, random, points, plan } = options;
   const failure = (what: string) => (why: string) =>
     new WaymarkError("log_unavailable", `cannot ${what}: ${why}`);
-  const ask = <T>(label: string, apply: Call<T>["apply"]) =>
-    wire.call({ to: "log", label, apply, timeoutMs: callMs, failure: failure(label) });
+  const closing = new AbortController();
+  const refuseClosed = () => {
+    if (closing.signal.aborted) throw logClosed();
+  };
+  const ask = async <T>(label: string, apply: Call<T>["apply"]): Promise<T> => {
+    refuseClosed();
+    return await wire.call({ to: "log", label, apply, timeoutMs: callMs, failure: failure(label) });
+  };
 
   /** To some of the partitions only, now and then: an append to several is not one transaction. */
   function applyAppend(records: readonly NewRecord[]): void {
@@ -85,6 +92,7 @@ export function logClient(options: LogClientOptions): Log {
     ensureTopics: (specs) => ask("ensure topics", () => broker.ensureTopics(specs)),
     partitionCount: (topic) => ask("count partitions", () => broker.topics.get(topic)?.length ?? null),
     async append(records) {
+      refuseClosed();
       options.busy("append", 1);
       try {
         await wire.call({
@@ -115,23 +123,30 @@ export function logClient(options: LogClientOptions): Log {
       ask("bounds", () => broker.partitions(topic).map(({ start, end }) => ({ start, end }))),
     read: (tp, offset, max): Promise<LogRecord[]> => ask("read", () => broker.read(tp, offset, max)),
     offsetAt: (tp, timeMs) => ask("look up a time", () => broker.offsetAt(tp, timeMs)),
-    join: (join) =>
-      joinGroup(join, {
+    async join(join) {
+      refuseClosed();
+      for (const topic of join.topics) if (!broker.topics.has(topic)) throw topicMissing(topic);
+      return await joinGroup(join, {
         ...options,
         commit,
+        closed: closing.signal,
         pollMs: plan.settings.pollMs,
         heartbeatMs: plan.settings.sessionMs / 3,
         bounds: async (tp) => (await log.bounds(tp.topic))[tp.partition] ?? { start: 0, end: 0 },
-      }),
+      });
+    },
     members: (group) =>
       ask("members", () => coordinator.members(group).map((member) => ({ ...member, address: null }))),
     committed: (group, topic) => ask("committed offsets", () => broker.committed(group, topic)),
     clockMs: () => broker.clockMs(),
-    appended: (topic) =>
-      new Promise((resolve) => {
+    appended(topic, signal) {
+      if (closing.signal.aborted || signal?.aborted) return Promise.resolve();
+      return new Promise((resolve) => {
         for (const tp of broker.partitions(topic)) options.waitForAppend(tp, () => resolve());
-      }),
-    close: async () => {},
+        for (const end of [signal, closing.signal]) end?.addEventListener("abort", () => resolve());
+      });
+    },
+    close: async () => closing.abort(),
   };
   return log;
 }

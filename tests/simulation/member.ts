@@ -31,6 +31,8 @@ export type MemberOptions = BrokerSide & {
   pollMs: number;
   heartbeatMs: number;
   bounds(tp: TopicPartition): Promise<LogBounds>;
+  /** The process closes its log: everything is lost to its members. */
+  closed: AbortSignal;
   /** Told of every batch that is handed over, for the checkers. */
   handed(
     tp: TopicPartition,
@@ -138,7 +140,7 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
   async function beating(): Promise<void> {
     while (!left) {
       await beat().catch(() => {});
-      await clock.sleep(options.heartbeatMs);
+      await clock.sleep(options.heartbeatMs, options.closed);
     }
   }
 
@@ -170,7 +172,7 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
         }
       } catch {
         for (const { reader } of wants) reader.doubt();
-        await clock.sleep(200);
+        await clock.sleep(200, options.closed);
       }
     }
   }
@@ -244,6 +246,11 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
     }).catch(() => {});
   }
 
+  options.closed.addEventListener("abort", () => {
+    left = true;
+    nudge();
+    for (const reader of readers.values()) reader.lose();
+  });
   void beating();
   void fetching();
   return {

@@ -3,6 +3,7 @@
  *
  *   simulate --seeds 500 [--from 1] [--jobs 2]     many seeds, and which faults and points they had
  *   simulate --seed 42                             one seed, with its story when it fails
+ *   simulate --planted                             every planted bug, and which suite catches it
  *
  * A seed decides everything; each is begun twice, and both must have the same trace. The last line is
  * `N passed, N failed`.
@@ -25,6 +26,13 @@ const portionSeeds = 25;
 /** A seed that is silent this long, wall time, has a loop without an end. */
 const seedMsMax = 120_000;
 
+/** A rejection that nobody handles ends a real process. */
+const unhandled: string[] = [];
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  unhandled.push(event.reason instanceof Error ? event.reason.message : String(event.reason));
+});
+
 const { values } = parseArgs({
   options: {
     seed: { type: "string" },
@@ -35,6 +43,9 @@ const { values } = parseArgs({
     disasters: { type: "string" },
     minutes: { type: "string" },
     scenario: { type: "string" },
+    planted: { type: "boolean", default: false },
+    /** Part of the name of a planted bug: those alone. */
+    bug: { type: "string", multiple: true },
     story: { type: "boolean", default: false },
     "no-shrink": { type: "boolean", default: false },
     /** A line of JSON per seed, for the process that counts. */
@@ -50,16 +61,25 @@ const overrides: Overrides = {
   ...(values.scenario !== undefined && { scenario: values.scenario as Scenario }),
 };
 
-if (values.worker) await work(Number(values.from), Number(values.seeds));
+if (values.planted || values.bug !== undefined) {
+  const { runPlanted } = await import("./planted.ts");
+  process.exit(await runPlanted(values.bug ?? null, Number(values.jobs ?? 2)));
+} else if (values.worker) await work(Number(values.from), Number(values.seeds));
 else if (values.seed !== undefined) process.exit(await one(Number(values.seed)));
 else process.exit(await many(Number(values.from), Number(values.seeds ?? 100)));
 
 /** The seed, with its beginning run twice. */
 async function checked(seed: number, given: Overrides): Promise<SeedResult> {
   const result = await outside(() => runSeed(seed, { overrides: given, markAt: markEvents }));
+  // They are told of in the turn after.
+  await outside(() => {});
+  for (const text of unhandled.splice(0, 3)) {
+    result.complaints.push({ checker: "simulation", text: `a rejection that nobody handled: ${text}` });
+  }
   const again = await outside(() =>
     runSeed(seed, { overrides: given, markAt: markEvents, stopAtMark: true })
   );
+  await outside(() => unhandled.splice(0));
   if (result.mark !== again.mark) {
     const text = `two runs of the seed differ within ${markEvents} events: ${result.mark}, ${again.mark}`;
     result.complaints.push({ checker: "determinism", text });
@@ -202,4 +222,6 @@ async function commitText(): Promise<string> {
   return `commit ${commit || "unknown"}${changed === "" ? "" : " and changes"}`;
 }
 
-const minutes = (ms: number) => Math.round(ms / 60_000);
+function minutes(ms: number): number {
+  return Math.round(ms / 60_000);
+}
