@@ -1,7 +1,7 @@
 /**
  * Surge: what a ride should cost for a while, from requests and free drivers. Pure.
  *
- *   pressure  requests in the last minute per available driver
+ *   pressure  requests in the last minute per available driver, no more than the cap is worth
  *   smoothed  half the pressure, half what it was a minute before
  *   target    1 + gain × (smoothed − balance), from 1.0 to the cap
  *   surge     the target in steps of 0.1; stays until the target is a whole step away
@@ -44,7 +44,9 @@ export function nextSurge(
   terms: SurgeTerms,
 ): SurgeMemory | null {
   if (!isKnown) return null;
-  const pressure = requestsPerMinute / Math.max(1, available);
+  // More would only make the way back longer: a minute with hardly a driver would be felt for ten.
+  const most = terms.balance + (terms.cap - 1) / terms.gain;
+  const pressure = Math.min(most, requestsPerMinute / Math.max(1, available));
   const goesOn = memory !== null && atMs - memory.atMs <= minuteMs;
   const smoothed = goesOn ? memory.smoothed + weight * (pressure - memory.smoothed) : pressure;
   const target = Math.min(terms.cap, Math.max(1, 1 + terms.gain * (smoothed - terms.balance)));

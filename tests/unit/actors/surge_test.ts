@@ -35,6 +35,18 @@ describe("nextSurge", () => {
     assert.deepEqual(surges([[40, 50], [9, 0]]), [3, 3]);
   });
 
+  it("comes down from a minute without drivers as from the cap: 2.0, 1.5, 1.3, 1.1", () => {
+    // Smoothed from 0.5: 0.3, 0.2, 0.15, 0.125, where 1.25 and 1.125 are a step away and 1.06 is not.
+    assert.deepEqual(surges([[500, 0], [5, 50], [5, 50], [5, 50], [5, 50], [5, 50]]), [
+      3,
+      2,
+      1.5,
+      1.3,
+      1.1,
+      1.1,
+    ]);
+  });
+
   it("falls back to 1.0 when no driver speaks, and begins anew after that", () => {
     assert.deepEqual(surges([[30, 50], null, [15, 50]]), [3, 1, 2]);
   });
