@@ -58,6 +58,8 @@ async function fill(): Promise<void> {
 }
 
 async function measure(): Promise<void> {
+  // What is being merged after the fill would be counted as the queries' CPU.
+  await analytics.command("SYSTEM STOP MERGES");
   console.log(`${cpus().length} cores, ${cpus()[0]!.model.trim()}; ClickHouse ${await version(analytics)}`);
   for (const { table, size, parts, count } of await sizes(analytics)) {
     console.log(
