@@ -120,7 +120,8 @@ export class CitiesFold implements Fold {
 
   #closeRides(passed: Passed, out: Outbox): void {
     const others = this.#judge.boundaries("rides", passed);
-    for (const boundaryMs of this.#boundaries(passed, this.#rideClosings, others)) {
+    const left = this.#boundaries(passed, this.#rideClosings, others);
+    for (let boundaryMs = left.shift(); boundaryMs !== undefined; boundaryMs = left.shift()) {
       const cells = this.#rideClosings.cells(boundaryMs);
       const sums = this.#rideClosings.freeze(boundaryMs);
       this.#rideClosedMs = boundaryMs;
@@ -134,6 +135,10 @@ export class CitiesFold implements Fold {
         this.#publish(name, boundaryMs, "final", out);
       }
       this.#judge.tellAll("rides", boundaryMs, out);
+      // A city may have fallen silent, or be judged by other rules, within the step.
+      const more = this.#judge.boundaries("rides", { ...passed, beforeMs: boundaryMs });
+      for (const ms of more) if (!left.includes(ms)) left.push(ms);
+      left.sort((a, b) => a - b);
     }
     this.#rideClosings.closeUpTo(passed.untilMs);
     this.#rideClosedMs = passed.untilMs;
@@ -151,7 +156,9 @@ export class CitiesFold implements Fold {
       this.#judge.switchRules("supply", boundaryMs, out);
       for (const [name, city] of this.#sorted()) {
         const gauges = city.gauges.get(boundaryMs);
-        if (known && gauges !== undefined) {
+        // Supply a day behind its rides finds them gone: nothing is judged by half of a boundary.
+        const isHeld = boundaryMs - this.#context.windows.windowMs >= this.#droppedBelowMs;
+        if (known && isHeld && gauges !== undefined) {
           const [available = 0, enRoute = 0, onTrip = 0] = sums.get(name) ?? [];
           gauges.supply = [available, enRoute, onTrip];
           const said = sums.has(name) ? gauges.supply : null;

@@ -5,7 +5,15 @@
  * that falls silent is judged by its silence rules for as many minutes as they need, and then has nothing to say until
  * events come again; after a day of silence that alert is given up.
  */
-import { type AlertMemory, calm, type Change, ended, flappingMs, judge } from "../alerts/judge.ts";
+import {
+  type AlertMemory,
+  calm,
+  type Change,
+  ended,
+  flappingMs,
+  judge,
+  type Judgement,
+} from "../alerts/judge.ts";
 import type { AlertRule, Figures, Moment } from "../alerts/rule.ts";
 import type { AlertTransition } from "../../schemas/alert.ts";
 import type { Outbox } from "../fold.ts";
@@ -34,6 +42,8 @@ export type CityAlertsState = {
 
 /** A city silent for so long is no news any more. */
 const givenUpMs = dayMs;
+/** The most boundaries after the last events at which a rule can judge silence: `for` is 120m at most. */
+const silenceMaxMs = 121 * paneMs;
 
 export class CityAlerts {
   readonly #context: StageContext;
@@ -53,12 +63,12 @@ export class CityAlerts {
     const givesUp = moment === "rides" && !hasEvents && this.#eventsMs !== null &&
       boundaryMs >= this.#eventsMs + givenUpMs;
     for (const rule of rules) {
-      if (rule.moment !== moment || !rule.covers(city) || (isSilent && !rule.isSilence)) continue;
-      const memory = this.#memories.get(rule.name) ?? calm;
-      const judged = givesUp && rule.isSilence && memory.state !== "ok"
-        ? { memory: ended(memory, boundaryMs), change: "resolved" as const }
+      if (rule.moment !== moment || !rule.covers(city) || (isSilent && !rule.isSilence && !givesUp)) continue;
+      const memory = this.#memories.get(keyOf(rule)) ?? calm;
+      const judged = givesUp && (rule.isSilence || isSilent)
+        ? givenUp(memory, boundaryMs)
         : judge(rule, memory, boundaryMs, figures);
-      if (judged.memory !== memory) this.#memories.set(rule.name, judged.memory);
+      if (judged.memory !== memory) this.#memories.set(keyOf(rule), judged.memory);
       if (judged.change === null) continue;
       const sinceMs = judged.change === "resolved" ? memory.sinceMs : judged.memory.sinceMs;
       this.#tell(rule, { state: stateOf(rule, judged.change), sinceMs }, closed, out);
@@ -77,8 +87,8 @@ export class CityAlerts {
     for (const rule of before) {
       if (rule.moment !== moment || !rule.covers(city)) continue;
       if (rules.some((r) => r.name === rule.name && r.moment === moment && r.covers(city))) continue;
-      const memory = this.#memories.get(rule.name);
-      this.#memories.delete(rule.name);
+      const memory = this.#memories.get(keyOf(rule));
+      this.#memories.delete(keyOf(rule));
       if (memory === undefined || memory.state === "ok") continue;
       this.#tell(rule, { state: "resolved", sinceMs: memory.sinceMs }, closed, out);
     }
@@ -88,7 +98,7 @@ export class CityAlerts {
   tellAll(rules: readonly AlertRule[], closed: ClosedBoundary, out: Outbox): void {
     for (const rule of rules) {
       if (rule.moment !== closed.moment || !rule.covers(closed.city)) continue;
-      const memory = this.#memories.get(rule.name) ?? calm;
+      const memory = this.#memories.get(keyOf(rule)) ?? calm;
       const stands = memory.state === "ok"
         ? { state: "resolved" as const, sinceMs: closed.boundaryMs }
         : { state: stateOf(rule, memory.state), sinceMs: memory.sinceMs };
@@ -101,7 +111,12 @@ export class CityAlerts {
     if (this.#eventsMs === null) return [];
     const most = Math.max(-1, ...rules.filter((r) => r.isSilence).map((r) => r.forBoundaries)) + 1;
     const after = Array.from({ length: most }, (_, i) => this.#eventsMs! + (i + 1) * paneMs);
-    if (this.#isSilenceOpen(rules)) after.push(this.#eventsMs + givenUpMs);
+    for (const rule of rules) {
+      const memory = rule.isSilence ? this.#memories.get(keyOf(rule)) : undefined;
+      if (memory?.state !== "pending") continue;
+      for (let i = 1; i <= rule.forBoundaries; i++) after.push(memory.sinceMs + i * paneMs);
+    }
+    if (this.#isRideOpen(rules)) after.push(this.#eventsMs + givenUpMs);
     return after.filter((ms) => ms > beforeMs && ms <= untilMs);
   }
 
@@ -110,11 +125,12 @@ export class CityAlerts {
   }
 
   /** Whether forgetting it changes nothing that any boundary after this one could say. */
-  isPast(rules: readonly AlertRule[], boundaryMs: number): boolean {
+  isPast(boundaryMs: number): boolean {
     const open = [...this.#memories.values()].some(({ state, fired }) =>
       state !== "ok" || fired.some((ms) => boundaryMs - ms < flappingMs)
     );
-    return !open && this.silentBoundaries(rules, boundaryMs, Infinity).length === 0;
+    // By the longest rule there may be: a set that comes later may have it.
+    return !open && (this.#eventsMs === null || this.#eventsMs + silenceMaxMs <= boundaryMs);
   }
 
   state(): CityAlertsState {
@@ -126,8 +142,10 @@ export class CityAlerts {
     this.#eventsMs = eventsMs;
   }
 
-  #isSilenceOpen(rules: readonly AlertRule[]): boolean {
-    return rules.some((rule) => rule.isSilence && (this.#memories.get(rule.name)?.state ?? "ok") !== "ok");
+  #isRideOpen(rules: readonly AlertRule[]): boolean {
+    return rules.some((rule) =>
+      rule.moment === "rides" && (this.#memories.get(keyOf(rule))?.state ?? "ok") !== "ok"
+    );
   }
 
   #tell(rule: AlertRule, stands: Stands, closed: ClosedBoundary, out: Outbox): void {
@@ -140,6 +158,15 @@ export class CityAlerts {
     return alertOutput(alertTransitionOf(facts, this.#context), this.#context);
   }
 }
+
+/** After a day without events nothing of the city is news any more. */
+const givenUp = (memory: AlertMemory, boundaryMs: number): Judgement =>
+  memory.state === "ok"
+    ? { memory, change: null }
+    : { memory: ended(memory, boundaryMs), change: "resolved" };
+
+/** A rule that moves to another moment is another rule: each moment goes on by itself. */
+const keyOf = ({ moment, name }: AlertRule): string => `${moment} ${name}`;
 
 type Stands = { state: AlertTransition["state"]; sinceMs: number };
 

@@ -21,9 +21,9 @@ import type { StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
 import { endedRides, rideFigures, type RideSums, type Supply, supplyFigures } from "./rule_figures.ts";
 import { decodeRules } from "./rule_record.ts";
-import { Takeover } from "./takeover.ts";
+import { Takeover, type TakeoverState } from "./takeover.ts";
 
-export type CityJudgeState = { rules: RuleBookState; takeover: string[] };
+export type CityJudgeState = { rules: RuleBookState; takeover: TakeoverState };
 
 /** Drivers at the boundary, null when none of the city spoke, and where the available ones are. */
 export type ClosedSupply = { boundaryMs: number; said: Supply | null; cells: CellCounts };
@@ -76,7 +76,7 @@ export class CityJudge {
   ): void {
     const city = this.#cities.get(name)!;
     const rules = this.#rules.rules("rides");
-    if (sums !== undefined) this.#takeover.note(name, boundaryMs);
+    if (sums !== undefined) this.#takeover.note(name, boundaryMs, "rides");
     else if (boundaryMs > knownMs || !city.alerts.isSilentAt(rules, boundaryMs)) return;
     const figures = rideFigures(sums ?? [], city.market.usual(boundaryMs));
     city.alerts.judge(rules, closedOf("rides", name, boundaryMs, figures, sums), out);
@@ -101,6 +101,7 @@ export class CityJudge {
     gauges.surge = surge;
     this.#publishCells({ city: name, at: isoTime(boundaryMs), cells }, boundaryMs, out);
     if (said === null) return;
+    this.#takeover.note(name, boundaryMs, "supply");
     const whole = { ...usual, available };
     const figures = { ...rideFigures(sums, whole), ...supplyFigures(said, surge, whole) };
     city.alerts.judge(this.#rules.rules("supply"), closedOf("supply", name, boundaryMs, figures, sums), out);
@@ -119,7 +120,7 @@ export class CityJudge {
 
   /** At the boundary where this generation takes over: how every alert stands. */
   tellAll(moment: Moment, boundaryMs: number, out: Outbox): void {
-    for (const name of this.#takeover.at(boundaryMs)) {
+    for (const name of this.#takeover.at(boundaryMs, moment)) {
       const city = this.#cities.get(name) ?? new City(this.#context);
       const sums = city.gauges.get(boundaryMs)?.rides?.sums;
       const figures = rideFigures(sums ?? [], city.market.usual(boundaryMs));
@@ -130,8 +131,7 @@ export class CityJudge {
 
   /** Whether the city can be forgotten without a difference to anything said later. */
   isPast(city: City, closedMs: number): boolean {
-    const rules = [...this.#rules.rules("rides"), ...this.#rules.rules("supply")];
-    return city.market.isPast(closedMs) && city.alerts.isPast(rules, closedMs);
+    return city.market.isPast(closedMs) && city.alerts.isPast(closedMs);
   }
 
   state(): CityJudgeState {
