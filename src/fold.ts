@@ -94,9 +94,10 @@ export type Stage<F extends Fold = Fold> = {
   /** How much log time before the committed position a cold start folds without publishing. */
   warmUpMs: number;
   /**
-   * Where it takes over from an older generation, by the time of its source's records: a cold start must be warm by
-   * then. Stages whose source is not what the installation records leave it out.
+   * Where it takes over from an older generation, by the time of its source's records: a cold start must be warm that
+   * much earlier, since whoever reads what it publishes remembers that far back. Stages whose source is not what the
+   * installation records leave it out.
    */
-  takesOverAtMs?: number | null;
+  takesOver?: { atMs: number | null; aheadMs: number };
   create(partition: number): F;
 };

@@ -60,10 +60,13 @@ async function start<F extends Fold>(
     stage.warmUpMs,
     committed,
   );
-  const cutMs = stage.takesOverAtMs ?? null;
+  const { atMs: cutMs, aheadMs } = stage.takesOver ?? { atMs: null, aheadMs: 0 };
   // What was committed after the cut has been taken over already: this start is cold for another reason.
-  if (cutMs !== null && warmMs !== null && cutMs < warmMs && !(committedMs !== null && committedMs > cutMs)) {
-    await refuseCut(log, tp.topic, cutMs, stage.warmUpMs);
+  if (
+    cutMs !== null && warmMs !== null && cutMs < warmMs + aheadMs &&
+    !(committedMs !== null && committedMs > cutMs)
+  ) {
+    await refuseCut(log, tp.topic, cutMs, stage.warmUpMs + aheadMs);
   }
   fold.since(from);
   return { fold, nextOffset: from, publishFrom, ...nowhere };

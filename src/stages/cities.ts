@@ -16,6 +16,7 @@ import { Closings, type ClosingsState } from "../windows/closings.ts";
 import type { WindowParts } from "../windows/merge.ts";
 import { decodePartial, type Partial, type SourceId } from "../windows/partial.ts";
 import { paneMs, paneStart } from "../windows/settings.ts";
+import { usualMs } from "../windows/trailing.ts";
 import { realWatermark, type Source } from "../windows/sources.ts";
 import { City, type CityState } from "./city.ts";
 import { CityJudge, type CityJudgeState } from "./city_judge.ts";
@@ -391,7 +392,7 @@ export function citiesStage(context: StageContext): Stage<CitiesFold> {
     name: "cities",
     source: "city-partials",
     declaresIdle: false,
-    warmUpMs: 2 * windowMs + latenessMs + holdMs,
+    warmUpMs: 2 * windowMs + latenessMs + holdMs + usualMs,
     create: () => new CitiesFold(context),
   };
 }

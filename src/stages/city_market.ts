@@ -34,6 +34,8 @@ export type ClosedMarket = {
   windowMs: number;
 };
 
+/** Boundaries that the surge of a cell remembers: there are many of them. */
+const cellMinutes = 5;
 /** Supply that is older says nothing about now. */
 const staleMs = 5 * minuteMs;
 
@@ -100,11 +102,17 @@ export class CityMarket {
     for (const cell of [...new Set([...requests.keys(), ...available.keys()])].sort()) {
       const near = cellsNear(cell);
       const sum = (counts: Map<string, number>) => near.reduce((n, other) => n + (counts.get(other) ?? 0), 0);
-      const memory = nextSurge(before.get(cell) ?? null, boundaryMs, {
-        requestsPerMinute: sum(requests) / (windowMs / minuteMs),
-        available: sum(available),
-        isKnown: supply !== null,
-      }, this.#terms);
+      const memory = nextSurge(
+        before.get(cell) ?? null,
+        boundaryMs,
+        {
+          requestsPerMinute: sum(requests) / (windowMs / minuteMs),
+          available: sum(available),
+          isKnown: supply !== null,
+        },
+        this.#terms,
+        cellMinutes,
+      );
       if (memory !== null) this.#cells.set(cell, memory);
       priced.push([cell, requests.get(cell) ?? 0, available.get(cell) ?? 0, memory?.surge ?? 1]);
     }

@@ -17,6 +17,7 @@ import { type CellCounts, CellTable, type CellTableState } from "../windows/cell
 import { BoundaryGauge, type BoundaryGaugeState } from "../windows/gauges.ts";
 import type { Ledger } from "../windows/ledger.ts";
 import { paneMs, paneStart } from "../windows/settings.ts";
+import { usualMs } from "../windows/trailing.ts";
 import { ActorTable } from "./actor_table.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
 import { Intake, noteRefusal, type Refused } from "./intake.ts";
@@ -280,7 +281,7 @@ export function locationsStage(context: StageContext): Stage<LocationsFold> {
     source: "driver-locations",
     declaresIdle: true,
     warmUpMs: context.driverMs + context.windows.windowMs + context.windows.latenessMs,
-    takesOverAtMs: context.cut.fromMs,
+    takesOver: { atMs: context.cut.fromMs, aheadMs: usualMs },
     create: (partition) => new LocationsFold(context, partition),
   };
 }

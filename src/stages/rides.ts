@@ -17,6 +17,7 @@ import { limits } from "../limits.ts";
 import { outgoing } from "../outgoing.ts";
 import { isoTime } from "../time.ts";
 import type { Ledger } from "../windows/ledger.ts";
+import { usualMs } from "../windows/trailing.ts";
 import type { Register } from "../windows/panes.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
@@ -342,7 +343,7 @@ export function ridesStage(context: StageContext): Stage<RidesFold> {
     source: "ride-events",
     declaresIdle: true,
     warmUpMs: limits.rideMsMax + context.windows.windowMs + context.windows.latenessMs,
-    takesOverAtMs: context.cut.fromMs,
+    takesOver: { atMs: context.cut.fromMs, aheadMs: usualMs },
     create: (partition) => new RidesFold(context, partition),
   };
 }

@@ -88,7 +88,7 @@ describe("a new generation on a log that was trimmed", () => {
   const startMs = Date.UTC(2026, 0, 15, 8);
   const trimmedMs = startMs + hourMs;
   const { items: sent } = cityTraffic({
-    ...{ seed: 17, startMs, ratePerMinute: 25, cities: 2, durationMs: 7 * hourMs },
+    ...{ seed: 17, startMs, ratePerMinute: 25, cities: 2, durationMs: 8 * hourMs },
     ...{ positionsShare: 0.5, late: 0.02, duplicates: 0.03 },
   });
   const items = [...sent];
@@ -100,14 +100,14 @@ describe("a new generation on a log that was trimmed", () => {
     return log;
   };
 
-  /** 4 h of ride, window and lateness after the first record that the emptiest partition still has. */
+  /** 4 h of ride, window, lateness and the hour that is usual, after the first record that the emptiest partition still has. */
   async function earliest(log: Log): Promise<number> {
     let latestMs = 0;
     for (const [partition, { start }] of (await log.bounds("ride-events")).entries()) {
       const [first] = await log.read({ topic: "ride-events", partition }, start, 1);
       if (start > 0) latestMs = Math.max(latestMs, first!.timestampMs);
     }
-    return Math.ceil((latestMs + 4 * hourMs + 10 * minuteMs) / minuteMs) * minuteMs;
+    return Math.ceil((latestMs + 5 * hourMs + 10 * minuteMs) / minuteMs) * minuteMs;
   }
 
   it("refuses a cut before its warm-up ends, and names the cut, the earliest one and the settings", async () => {

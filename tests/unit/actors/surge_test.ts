@@ -52,11 +52,11 @@ describe("nextSurge", () => {
   });
 
   it("begins anew after a minute that nobody closed", () => {
-    const held: SurgeMemory = { atMs: 0, smoothed: 9, surge: 3 };
+    const held: SurgeMemory = { atMs: 0, pressures: [0.5, 0.5], surge: 3 };
     const pressure = { requestsPerMinute: 1, available: 50, isKnown: true };
     assert.deepEqual(nextSurge(held, 2 * minuteMs, pressure, terms), {
       atMs: 2 * minuteMs,
-      smoothed: 0.02,
+      pressures: [0.02],
       surge: 1,
     });
   });
@@ -65,6 +65,19 @@ describe("nextSurge", () => {
     // Targets 1.16, 1.08, 1.04: half a step is not enough to move.
     assert.deepEqual(surges([[6.6, 50], [5, 50], [5, 50]]), [1.2, 1.1, 1.1]);
     assert.deepEqual(surges([[5.9, 50], [5.9, 50], [5.9, 50]]), [1, 1, 1]);
+  });
+
+  it("depends on the last quarter of an hour and nothing before it", () => {
+    const minute = fc.tuple(fc.nat(60), fc.integer({ min: 1, max: 100 }));
+    const before = fc.array(minute, { maxLength: 30 });
+    fc.assert(
+      fc.property(before, before, fc.array(minute, { minLength: 15, maxLength: 15 }), (a, b, last) => {
+        assert.equal(surges([...a, ...last]).at(-1), surges([...b, ...last]).at(-1));
+      }),
+    );
+    // 1.2 from a pressure of 0.135 holds at 0.125, but not for ever.
+    const after = surges([[6.75, 50], ...Array.from({ length: 16 }, () => [6.2, 50] as [number, number])]);
+    assert.deepEqual([after[1], after[14], after[15]], [1.2, 1.2, 1.1]);
   });
 
   it("is between 1.0 and the cap, in steps of 0.1, for any minutes", () => {
