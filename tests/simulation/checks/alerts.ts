@@ -14,6 +14,8 @@ type Alert = {
   state: "pending" | "firing" | "resolved" | "no_data";
   window_end: string;
   rev: string;
+  value?: number | null;
+  counts?: Record<string, number>;
 };
 
 function check(evidence: Evidence): string[] {
@@ -70,9 +72,11 @@ function sequence(name: string, all: Alert[]): string[] {
   return complaints;
 }
 
+/** With the figures that were judged: they differ long before a state does. */
 function asCalm(told: Map<string, Alert[]>, calm: Map<string, Alert[]>): string[] {
-  const text = (all: Alert[] = []) =>
-    all.map((a) => `${a.state} at ${a.window_end.slice(11, 16)}`).join(", ") || "nothing";
+  const said = ({ state, window_end, value, counts }: Alert) =>
+    `${state} at ${window_end.slice(11, 16)} on ${value} of ${JSON.stringify(counts)}`;
+  const text = (all: Alert[] = []) => all.map(said).join(", ") || "nothing";
   return [...new Set([...told.keys(), ...calm.keys()])].filter((name) =>
     text(told.get(name)) !== text(calm.get(name))
   )

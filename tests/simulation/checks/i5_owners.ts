@@ -66,8 +66,10 @@ function facts(evidence: Evidence): string[] {
 }
 
 /** Field by field what one owner publishes that nothing happens to: the gauges, too. */
-function calm({ calm, published }: Evidence): string[] {
+function calm({ calm, published, locations }: Evidence): string[] {
   if (calm === null) return [];
+  // Whether there are positions at all is known from the first one on; windows before it close with or without.
+  const firstMs = Math.min(...locations.flat().map(({ timestampMs }) => timestampMs));
   const newest = new Map<string, Value>();
   for (const record of published.windows) {
     const window = jsonOf<Value>(record);
@@ -77,6 +79,7 @@ function calm({ calm, published }: Evidence): string[] {
   }
   const complaints: string[] = [];
   for (const window of calm.windows as Value[]) {
+    if (Date.parse(String(window["window_end"])) <= firstMs) continue;
     const found = newest.get(`${window["city"]} ${window["window_start"]}`);
     for (const name of Object.keys(window)) {
       if (remarks.includes(name)) continue;

@@ -5,6 +5,8 @@
 import { type Evidence, type EvidenceRecord, textOf } from "./evidence.ts";
 
 const minute = 60_000;
+/** An open ride is forgotten when the watermark has passed its newest event by so much. */
+const longestRide = 240 * minute;
 const types = ["requested", "accepted", "started", "completed", "cancelled"] as const;
 
 export type OracleEvent = {
@@ -45,6 +47,7 @@ export function oracleOf({ rides, settings }: Evidence): Oracle {
   function readPartition(partition: number, records: EvidenceRecord[]): void {
     const seen = new Map<string, Set<string>>();
     const cityOfRide = new Map<string, string>();
+    const newest = new Map<string, number>();
     const ends: OracleEvent[] = [];
     const verdicts: Verdict[] = [];
     oracle.verdicts[partition] = verdicts;
@@ -54,6 +57,10 @@ export function oracleOf({ rides, settings }: Evidence): Oracle {
       if (read === null || read.timeMs > record.timestampMs + settings.skewMs) {
         verdicts.push("dead");
         continue;
+      }
+      // A first event from a clock that is a day slow: by the second one its ride is long past.
+      if (watermark !== null && watermark >= (newest.get(read.ride) ?? Infinity) + longestRide + minute) {
+        for (const memory of [seen, cityOfRide, newest]) memory.delete(read.ride);
       }
       const ofRide = seen.get(read.ride) ?? new Set();
       seen.set(read.ride, ofRide);
@@ -65,6 +72,7 @@ export function oracleOf({ rides, settings }: Evidence): Oracle {
       } else if (closed) verdicts.push("too_late");
       else {
         ofRide.add(read.identity);
+        newest.set(read.ride, Math.max(newest.get(read.ride) ?? read.timeMs, read.timeMs));
         if (read.city === null && cityOfRide.has(read.ride)) oracle.points.cityOfRide++;
         if (read.city !== null && !cityOfRide.has(read.ride)) cityOfRide.set(read.ride, read.city);
         const city = read.city ?? cityOfRide.get(read.ride) ?? "unknown";

@@ -166,7 +166,7 @@ export const foldBugs: readonly Bug[] = [
   },
   {
     name: "closings compared by arrival instead of position",
-    by: "simulation",
+    by: "tests/unit/windows/closings_test.ts",
     changes: [
       change(
         closings,
@@ -177,7 +177,7 @@ export const foldBugs: readonly Bug[] = [
   },
   {
     name: "an older report takes a source back",
-    by: "simulation",
+    by: "tests/unit/windows/sources_test.ts",
     changes: [
       change(
         sources,
@@ -188,7 +188,7 @@ export const foldBugs: readonly Bug[] = [
   },
   {
     name: "an idle declaration from before the newest record counts",
-    by: "simulation",
+    by: "tests/unit/windows/sources_test.ts",
     changes: [
       change(
         sources,
