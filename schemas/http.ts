@@ -165,6 +165,8 @@ export const partitionView = z.object({
   holds_watermark: z.boolean(),
   snapshot_age_seconds: z.number().nullable(),
   snapshot_offset: whole,
+  /** Records that it has published since its owner took it over. A node of an older release does not say. */
+  published: whole.default(0),
   actors: z.record(z.string(), whole),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
 }).meta({ title: "Partition", description: "One partition of one stage." });

@@ -64,6 +64,7 @@ function emptyView({ topic, partition, stage }: Seat, state: PartitionView["stat
     holds_watermark: false,
     snapshot_age_seconds: null,
     snapshot_offset: 0,
+    published: 0,
     actors: {},
     error: null,
   };

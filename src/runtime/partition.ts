@@ -55,6 +55,8 @@ export class PartitionActor<F extends Fold = Fold> {
   snapshotAtMs: number | null;
   idleSinceMs: number | null = null;
   ended = false;
+  /** Records that the log has acknowledged since this owner has the partition. */
+  published = 0;
   /** The restart offsets of the snapshots that are kept, newest first. */
   readonly restartOffsets: number[];
   readonly #options: PartitionOptions<F>;
@@ -261,7 +263,9 @@ export class PartitionActor<F extends Fold = Fold> {
   async #publish(): Promise<void> {
     if (this.#outbox.records === 0) return;
     const outputs: Output[] = this.#outbox.take();
-    if (this.#publishFrom === null) await this.#options.publisher.publish(outputs, this.#stop.signal);
+    if (this.#publishFrom !== null) return;
+    await this.#options.publisher.publish(outputs, this.#stop.signal);
+    this.published += outputs.length;
   }
 
   /** The warm-up of a cold start is over: what it caused is dropped, what it left is published whole. */

@@ -98,6 +98,20 @@ describe("a fleet of three nodes", () => {
     }
   });
 
+  it("says how much each partition has published, wherever it is", async () => {
+    await using fleet = await startNodes(names);
+    await fleet.settled();
+    await fill(fleet);
+    const [{ partitions }, { partitions: counts }] = [
+      await partitionsAt(fleet.nodes[0]!),
+      await ledgerAt(fleet.nodes[0]!),
+    ];
+    const read = new Set(counts.filter((count) => count.read > 0).map(seatOf));
+    assert.ok(read.size > 12);
+    const mute = partitions.filter((p) => p.published === 0).map(seatOf);
+    assert.deepEqual(mute.filter((seat) => read.has(seat)), []);
+  });
+
   it("finds a ride that a producer put on another partition than its key's", async () => {
     await using fleet = await startNodes(names);
     await fleet.settled();

@@ -5,6 +5,7 @@ import type { PipelineView, RefusedSample } from "../pipeline_view.ts";
 import { cellsOf, type Column, figures, line, place, type Slots, table } from "./layout.ts";
 import { type Markup, markup, nothing } from "./markup.ts";
 import { alertLine, allAlertColumns } from "./alert_lines.ts";
+import { partitionColumns, partitionLine, tinted } from "./partition_lines.ts";
 import { recordLink } from "./record_link.ts";
 import { type Lines, linesOf, type PageView } from "./page.ts";
 import { age, clockOf, none, percent, plural, secondsText, spaced, timeOf, whole } from "./wording.ts";
@@ -12,6 +13,7 @@ import { age, clockOf, none, percent, plural, secondsText, spaced, timeOf, whole
 export function pipelinePage(view: PipelineView): PageView {
   const nowMs = Date.parse(view.now);
   const { verdict, partitions, sink, ledger } = view;
+  const counted = new Map(ledger.partitions.map((counts) => [nameOf(counts), counts]));
   const alarm = verdict.level === "fault" ? "(fault) " : "";
   return {
     kind: "pipeline",
@@ -24,11 +26,16 @@ export function pipelinePage(view: PipelineView): PageView {
         verdict.advice === null ? null : markup`<small>${verdict.advice}</small>`
       }</span></p>`,
       worst: worstOf(view, nowMs),
-      partitions: linesOf(partitions.map((p) => [`${p.topic}/${p.partition}`, partitionLine(p)])),
+      partitions: linesOf(
+        partitions.map((p) => [nameOf(p), partitionLine(p, counted.get(nameOf(p)) ?? null)]),
+      ),
       nodes: linesOf(view.nodes.map((node) => [node.address ?? node.node, nodeLine(node)])),
       actors: actorLines(partitions),
       counters: linesOf(
-        Object.entries(ledger.total).map(([topic, counts]) => [topic, counterLine(topic, counts)]),
+        Object.entries(ledger.total).map(([topic, counts]) => [
+          topic,
+          counterLine(topic, counts, publishedOf(partitions, topic)),
+        ]),
       ),
       misplaced: misplacedNote(view),
       letters: linesOf(view.dead_letters.map((letter) => [
@@ -43,6 +50,12 @@ export function pipelinePage(view: PipelineView): PageView {
     },
   };
 }
+
+const nameOf = ({ topic, partition }: { topic: string; partition: number }): string =>
+  `${topic}/${partition}`;
+
+const publishedOf = (partitions: readonly PartitionView[], topic: string): number =>
+  partitions.reduce((sum, p) => p.topic === topic ? sum + p.published : sum, 0);
 
 export const pipelineBody = (slot: Slots): Markup =>
   markup`<div class="head"><h1>Pipeline</h1></div>
@@ -63,17 +76,17 @@ ${place(slot, "worst", "section")}
 <section class="block"><h2>Last dead letters</h2>${
     table(slot, { name: "letters", label: "Last dead letters", columns: letterColumns })
   }</section>
-<section class="block"><h2>Actors</h2>${
-    table(slot, { name: "actors", label: "Actors by kind", columns: actorColumns })
-  }</section>
 <section class="block"><h2>Sinks</h2>${
     table(slot, { name: "sinks", label: "Sinks", columns: sinkColumns })
   }</section>
-<section class="block wide"><h2>Alerts</h2>${
-    table(slot, { name: "alerts", label: "Alerts", columns: allAlertColumns })
+<section class="block"><h2>Actors</h2>${
+    table(slot, { name: "actors", label: "Actors by kind", columns: actorColumns })
   }</section>
 <section class="block"><h2>Nodes</h2>${
     table(slot, { name: "nodes", label: "Nodes", columns: nodeColumns })
+  }</section>
+<section class="block wide"><h2>Alerts</h2>${
+    table(slot, { name: "alerts", label: "Alerts", columns: allAlertColumns })
   }</section>
 </div>`;
 
@@ -101,57 +114,10 @@ function worstOf({ partitions, sink, ledger, watermarks }: PipelineView, nowMs: 
   return markup`<h2 class="unseen">The worst of each measure</h2>${figures(measures)}`;
 }
 
-const partitionColumns: readonly Column[] = [
-  { key: "name", label: "Partition" },
-  { key: "state", label: "State" },
-  { key: "owner", label: "Owner" },
-  { key: "position", label: "Position", help: "offset of the next record to be folded" },
-  { key: "end", label: "End", help: "end of the log" },
-  { key: "waiting", label: "Lag", help: "records between the two" },
-  { key: "lag", label: "Lag, time", help: "how long ago the last folded record came; 0 without lag" },
-  { key: "watermark", label: "Watermark" },
-  { key: "behind", label: "Behind", help: "how far the watermark is behind the clock" },
-  { key: "snapshot", label: "Snapshot", help: "age of the newest snapshot" },
-];
-
-const stateTones: Partial<Record<PartitionView["state"], string>> = {
-  stopped: "bad",
-  unowned: "bad",
-  unknown: "bad",
-  restoring: "warn",
-  warming_up: "warn",
-};
-
-function partitionLine(p: PartitionView): Markup {
-  const name = `${p.topic}/${p.partition}`;
-  const said = `${spaced(p.state)}${p.idle ? ", idle" : ""}`;
-  const holds = p.holds_watermark ? markup`<small>holds the watermark</small>` : null;
-  const why = p.error === null ? null : markup`<small title="${p.error.message}">${p.error.code}</small>`;
-  const late = (seconds: number | null, from: number) =>
-    seconds !== null && seconds > from && !p.idle ? "warn" : "";
-  return line(
-    name,
-    cellsOf(partitionColumns, [
-      name,
-      markup`<span class="${stateTones[p.state]}">${said}${why}${holds}</span>`,
-      p.owner === "" ? none : p.owner,
-      whole(p.position),
-      whole(p.log_end),
-      whole(p.lag_records),
-      markup`<span class="${p.lag_seconds > 30 ? "bad" : ""}">${secondsText(p.lag_seconds)}</span>`,
-      clockOf(p.watermark, true),
-      markup`<span class="${late(p.watermark_behind_seconds, 120)}">${
-        secondsText(p.watermark_behind_seconds)
-      }</span>`,
-      secondsText(p.snapshot_age_seconds),
-    ]),
-    { tone: p.state === "running" ? "" : "is-apart", say: `${name}: ${said}` },
-  );
-}
-
 const counterColumns: readonly Column[] = [
   { key: "name", label: "Topic" },
   { key: "in", label: "In" },
+  { key: "out", label: "Out", help: "records published since the present owners took the partitions over" },
   { key: "counted", label: "Counted" },
   { key: "late", label: "Late", help: "behind the watermark and counted all the same" },
   { key: "toolate", label: "Too late", help: "refused: their windows have closed for good" },
@@ -160,14 +126,14 @@ const counterColumns: readonly Column[] = [
   { key: "misplaced", label: "Misplaced", help: "on another partition than their key hashes to" },
 ];
 
-function counterLine(topic: string, counts: LedgerView["total"][string]): Markup {
+function counterLine(topic: string, counts: LedgerView["total"][string], published: number): Markup {
   const { read, counted, late, too_late, duplicates, dead_lettered, misplaced } = counts;
-  const tinted = (n: number) => n === 0 ? "0" : markup`<span class="warn">${whole(n)}</span>`;
   return line(
     topic,
     cellsOf(counterColumns, [
       topic,
       whole(read),
+      whole(published),
       whole(counted),
       whole(late),
       tinted(too_late),

@@ -148,6 +148,27 @@ describe("/sre", () => {
     assert.ok(page.includes("&lt;img src=x&gt; 8") && !page.includes("<img"));
   });
 
+  it("shows beside each partition what comes out of it and what was odd, and the sum of each topic", async () => {
+    await using doors = await openDoors();
+    doors.twin.state.partitions = [
+      partitionView("ride-events", 4, { published: 1_207 }),
+      partitionView("ride-events", 5, { published: 93 }),
+    ];
+    doors.twin.state.ledger = [
+      { topic: "ride-events", partition: 4, read: 9_000, late: 31, too_late: 2, dead_lettered: 5 },
+    ];
+    const page = await (await doors.get("/sre", html)).text();
+    const cells = (key: string) =>
+      [
+        ...(page.split(`data-key="${key}"`)[1] ?? "").split("</tr>")[0]!.matchAll(
+          /class="c-(out|late|refused)"[^>]*>(.*?)<\/td>/g,
+        ),
+      ].map(([, column, text]) => [column, text!.replaceAll(/<[^>]*>/g, "")]);
+    assert.deepEqual(cells("ride-events/4"), [["out", "1,207"], ["late", "31"], ["refused", "7"]]);
+    assert.deepEqual(cells("ride-events/5"), [["out", "93"], ["late", "–"], ["refused", "–"]]);
+    assert.deepEqual(cells("ride-events"), [["out", "1,300"], ["late", "31"]]);
+  });
+
   it("names where misplaced records land", async () => {
     await using doors = await openDoors();
     doors.twin.state.ledger = [{ topic: "ride-events", partition: 4, misplaced: 12 }];

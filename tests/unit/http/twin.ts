@@ -312,6 +312,7 @@ export function partitionView(
     holds_watermark: false,
     snapshot_age_seconds: 3,
     snapshot_offset: 90,
+    published: 0,
     actors: { ride: 7 },
     error: null,
     ...more,
