@@ -68,7 +68,9 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
   const live = createLivePages({ handles, clock, bounds, clients, release: assets.release });
   const ingestNeedsKey = config.ingestKeys.length > 0;
   const shows = { mask: createMask(given.maskKey ?? ""), audit: audit ?? (() => undefined) };
-  const needs = { handles, clock, bounds, readBody, limits, streams, live, assets, ingestNeedsKey, shows };
+  const hasAdminKeys = (config.adminKeys ?? []).length > 0;
+  const facts = { ingestNeedsKey, hasAdminKeys };
+  const needs = { handles, clock, bounds, readBody, limits, streams, live, assets, shows, ...facts };
   const table = routes(needs);
   const { corsOrigins = [], access = { every: null, write: () => undefined } } = given;
   const served = createAccessLog({ clock, linesMax: bounds.accessLinesMax, ...access });

@@ -17,6 +17,7 @@ export type Assets = {
 const types = {
   "live.js": "text/javascript; charset=utf-8",
   "morph.js": "text/javascript; charset=utf-8",
+  "act.js": "text/javascript; charset=utf-8",
   "keys.js": "text/javascript; charset=utf-8",
   "app.css": "text/css; charset=utf-8",
   "pages.css": "text/css; charset=utf-8",

@@ -6,8 +6,10 @@
  * only; `admin` is open only while there are no keys at all: setting up readers must not hand out more.
  *
  * People open the pages with a browser, which cannot send a bearer key: where something is only shown, the key is
- * accepted as the password of HTTP Basic too, and the browser then sends it with the page's own requests. What changes
- * anything takes bearer keys only: a browser sends a password along with whatever page of whomever asks it to.
+ * accepted as the password of HTTP Basic too, and the browser then sends it with the page's own requests. A browser
+ * sends a password along with whatever page of whomever asks it to: so what changes anything takes it only where the
+ * browser itself says that the page is one of ours (Sec-Fetch-Site, which no script can write), and only for
+ * administration, which pages offer. Everybody else sends a bearer key.
  */
 import type { Config } from "../config.ts";
 import { basicPassword, type KeyFound, type KeyRing, keyRing } from "../keys.ts";
@@ -38,9 +40,10 @@ export const grants: Readonly<Record<List, readonly Exclude<Scope, "open">[]>> =
 
 /**
  * `key` names who asks; null where the door is open and no key that is known was shown. `sees` all only with a key for
- * administration, also where the doors are open: nobody is shown people by accident (mask.ts).
+ * administration, also where the doors are open: nobody is shown people by accident (mask.ts). `administers`: whether
+ * the same caller would pass where `admin` is wanted.
  */
-export type Passed = { ok: true; key: string | null; sees: Sees };
+export type Passed = { ok: true; key: string | null; sees: Sees; administers: boolean };
 export type Gate = (scope: Scope, request: Request) => Passed | Refused;
 
 export const keysOf = (config: Config): Keys => ({
@@ -53,7 +56,7 @@ export const keysOf = (config: Config): Keys => ({
 export function createGate(keys: Keys, clock: Pick<Clock, "nowMs">): Gate {
   const { ingestKeys, readKeys, adminKeys = [], fleetKeys = [] } = keys;
   const ring = keyRing<List>({ ingest: ingestKeys, read: readKeys, admin: adminKeys, fleet: fleetKeys });
-  const passed: Passed = { ok: true, key: null, sees: "masked" };
+  const passed: Passed = { ok: true, key: null, sees: "masked", administers: isOpen(ring, "admin") };
   return (scope, request) => {
     if (scope === "open") return passed;
     const open = isOpen(ring, scope);
@@ -68,7 +71,11 @@ export function createGate(keys: Keys, clock: Pick<Clock, "nowMs">): Gate {
       return challenge(scope, request, "key_expired", "the key has ended; ask for a new one");
     }
     if ([...found.lists].some((list) => grants[list].includes(scope))) return passedWith(found);
-    return refuse("key_scope", `the key is not one for ${purpose[scope]}`);
+    const message = `the key is not one for ${purpose[scope]}`;
+    // A browser asks its user for another password only when it is told that this one does not do.
+    return isPasswordOf(request, header)
+      ? challenge(scope, request, "key_missing", message)
+      : refuse("key_scope", message);
   };
 }
 
@@ -76,6 +83,7 @@ const passedWith = ({ name, lists }: KeyFound<List>): Passed => ({
   ok: true,
   key: name,
   sees: lists.has("admin") ? "all" : "masked",
+  administers: lists.has("admin"),
 });
 
 function isOpen(ring: KeyRing<List>, scope: Exclude<Scope, "open">): boolean {
@@ -97,19 +105,24 @@ function challenge(
   code: "key_missing" | "key_unknown" | "key_expired",
   message: string,
 ): Refused {
-  const forPeople = mayBePassword(scope, request) &&
-    (request.headers.get("accept") ?? "").includes("text/html");
-  const scheme = forPeople
-    ? `Basic realm="Waymark: any name, and ${
-      scope === "admin" ? "an admin" : "a read"
-    } key as password", charset="UTF-8"`
+  // One realm for all pages: a browser keeps one password for each, and sends it to all of them.
+  const scheme = mayBePassword(scope, request) && isOpenedByPeople(request)
+    ? 'Basic realm="Waymark: any name, and as password a read key, or an admin key for more", charset="UTF-8"'
     : 'Bearer realm="Waymark"';
   return refuse(code, message, { field: "authorization", headers: { "www-authenticate": scheme } });
 }
 
-/** Of what only shows something: a browser sends the password to whatever page it is led to. */
-const mayBePassword = (scope: Scope, { method }: Request): boolean =>
-  scope === "read" || (scope === "admin" && (method === "GET" || method === "HEAD"));
+const isOpenedByPeople = ({ method, headers }: Request): boolean =>
+  method === "GET" && (headers.get("accept") ?? "").includes("text/html");
+
+const isPasswordOf = (request: Request, header: string | null): boolean =>
+  isOpenedByPeople(request) && /^basic /i.test(header ?? "");
+
+/** Of what only shows something, and of what one of our own pages asks for. */
+const mayBePassword = (scope: Scope, { method, headers }: Request): boolean =>
+  scope === "read" ||
+  (scope === "admin" &&
+    (method === "GET" || method === "HEAD" || headers.get("sec-fetch-site") === "same-origin"));
 
 function keyOf(header: string | null, password: boolean): string | null {
   const [, scheme, value] = /^(bearer|basic) +([\x21-\x7e]{1,512})$/i.exec(header ?? "") ?? [];

@@ -1,5 +1,6 @@
 /** The addresses that people open, and the files their pages are made of. */
 import { operationsView } from "./pages/operations.ts";
+import { actingOf } from "./pages/acting.ts";
 import { pipelinePage } from "./pages/pipeline.ts";
 import { pipelineView } from "./pipeline_view.ts";
 import type { DriverView, RideView } from "./handles.ts";
@@ -20,6 +21,14 @@ const placeOf = (context: DoorContext): RecordPlace => {
   const { topic = "", partition = "", offset = "" } = context.req.param();
   return { topic, partition, offset };
 };
+
+/** To a page of ours, wherever the link that led here wanted to go. */
+function backTo(url: URL): Response {
+  const to = URL.parse(url.searchParams.get("to") ?? "/", url.origin);
+  const location = to?.origin === url.origin ? `${to.pathname}${to.search}` : "/";
+  // A path with two slashes in front would name a host.
+  return new Response(null, { status: 303, headers: { location: location.replace(/^\/+/, "/") } });
+}
 
 type Asked = { request: Request; context: DoorContext; url: URL };
 
@@ -80,12 +89,18 @@ export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[]
           routes: [...others, ...table].filter((r) => r.scope !== "open").map((r) => `${r.method} ${r.path}`),
         }),
     })),
-    page("/sre", "The pipeline: what is at fault, and the worst of every measure.", ({ request }) => ({
-      view: async () => pipelinePage(await pipelineView(handles, request)),
-      json: async () => Response.json(await pipelineView(handles, request)),
-    })),
+    page(
+      "/sre",
+      "The pipeline: what is at fault, and the worst of every measure.",
+      ({ request, context, url }) => ({
+        view: async () =>
+          pipelinePage(await pipelineView(handles, request), actingOf(needs, context.get("caller"), url)),
+        json: async () => Response.json(await pipelineView(handles, request)),
+      }),
+    ),
     page("/cities/:city", "One city: its windows, cells, last cancelled rides and alerts.", (opened) => {
       const { context, url } = opened;
+      const acting = actingOf(needs, context.get("caller"), url);
       const asked = cityWanted(context.req.param("city") ?? "", url);
       const view = asked.ok
         ? createCityView(handles, asked.wanted, askedIn(opened).show("/cities/:city", asked.wanted.city))
@@ -94,7 +109,10 @@ export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[]
         const made = await view();
         return "ok" in made ? refusalResponse(made) : Response.json(made);
       };
-      return { view: async () => viewOf<CityView>(await answer(), cityPage), json: answer };
+      return {
+        view: async () => viewOf<CityView>(await answer(), (city) => cityPage(city, acting)),
+        json: answer,
+      };
     }),
     page("/rides/:id", "One ride: its state, history, timers and refusals.", (opened) => {
       const [id, asked] = [opened.context.req.param("id") ?? "", askedIn(opened)];
@@ -124,6 +142,15 @@ export function pageRoutes(needs: RouteNeeds, others: readonly Route[]): Route[]
       metric: "/v1/records/:topic/:partition/:offset",
       query: [],
       answer: (request, context) => record(request, context),
+    },
+    {
+      method: "GET",
+      path: "/signin",
+      scope: "admin",
+      description: "Has a browser ask for an admin key, and leads back to the page.",
+      metric: "/signin",
+      query: ["to"],
+      answer: (_request, _context, url) => backTo(url),
     },
     {
       method: "GET",

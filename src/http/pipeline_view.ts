@@ -4,6 +4,7 @@
  * Maxima, never means: one stuck partition of 42 hides in any mean, and it is the one that matters.
  */
 import type { LedgerAnswer, PartitionsAnswer } from "../../schemas/http.ts";
+import type { Silence } from "../../schemas/alert_journal.ts";
 import type { NotedAlert } from "../../schemas/alert_notes.ts";
 import type { Handles, PartitionView, RawRecord, ReceiverView } from "./handles.ts";
 import { mayBeQuoted } from "./mask.ts";
@@ -20,6 +21,8 @@ export type PipelineView = PartitionsAnswer & {
   dead_letters: RefusedSample[];
   /** The newest incidents, with what people and receivers said about them. */
   alerts: NotedAlert[];
+  /** Those in force, the first to end first. */
+  silences: Silence[];
   receivers: ReceiverView[];
 };
 
@@ -60,6 +63,7 @@ export async function pipelineView(handles: Handles, request: Request): Promise<
       ...alert,
       ...handles.board.notes(alert, handles.nowMs()),
     })),
+    silences: handles.board.silences(handles.nowMs()),
     receivers: handles.receivers(),
   };
 }

@@ -9,7 +9,7 @@ import type { Context } from "hono";
 import type { Clock } from "../time.ts";
 import type { RequestFacts } from "./access_log.ts";
 import type { Assets } from "./assets.ts";
-import type { Scope } from "./auth.ts";
+import type { Passed, Scope } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
 import type { DoorBounds } from "./bounds.ts";
 import { descriptionRoutes } from "./description_routes.ts";
@@ -29,13 +29,13 @@ import { createSearchDoors, driversQuery, ridesQuery } from "./search_doors.ts";
 import type { Asked } from "./state_doors.ts";
 import * as state from "./state_doors.ts";
 import type { Streams } from "./stream.ts";
-import { type Caller, showing, type ShowingNeeds } from "./unmasked.ts";
+import { showing, type ShowingNeeds } from "./unmasked.ts";
 import { cityWindows, windowRange } from "./windows_door.ts";
 
 export type DoorEnvironment = {
   /** Absent where the application is asked without a server. */
   Bindings: { facts?: RequestFacts };
-  Variables: { requestId: string; caller: Caller };
+  Variables: { requestId: string; caller: Passed };
 };
 export type DoorContext = Context<DoorEnvironment>;
 
@@ -64,6 +64,8 @@ export type RouteNeeds = {
   shows: ShowingNeeds;
   /** Whether posting needs a key: the page then says so in its example. */
   ingestNeedsKey: boolean;
+  /** Whether some key administers: the pages then lead to where it is asked for. */
+  hasAdminKeys: boolean;
 };
 
 export function routes(needs: RouteNeeds): Route[] {

@@ -23,7 +23,7 @@ const args = [
 ];
 
 export type Size = readonly [width: number, height: number];
-export type Look = { size: Size; scheme: "light" | "dark"; scripts?: boolean };
+export type Look = { size: Size; scheme: "light" | "dark"; scripts?: boolean; key?: string };
 
 export type Watched = {
   page: Page;
@@ -49,6 +49,7 @@ export async function openPage(browser: Browser, url: string, look: Look): Promi
     colorScheme: look.scheme,
     javaScriptEnabled: look.scripts ?? true,
     locale: "en-GB",
+    ...(look.key !== undefined && { httpCredentials: { username: "anyone", password: look.key } }),
   });
   const page = await context.newPage();
   const complaints: string[] = [];

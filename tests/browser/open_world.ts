@@ -1,5 +1,6 @@
 /** The world behind a real port: an application over the twin, which can be taken away and put back. */
 import { createApp } from "../../src/http/app.ts";
+import type { Keys } from "../../src/http/auth.ts";
 import { type Server, startServer } from "../../src/http/serve.ts";
 import { systemClock } from "../../src/time.ts";
 import { createTwin, type Twin } from "../unit/http/twin.ts";
@@ -17,13 +18,14 @@ export type OpenWorld = {
   close(): Promise<void>;
 };
 
-export async function openWorld(): Promise<OpenWorld> {
+/** Without `config` there are no keys: every door is open. */
+export async function openWorld(config: Keys = { ingestKeys: [], readKeys: [] }): Promise<OpenWorld> {
   const clock = systemClock;
   const twin = await createTwin(clock);
   const world = await createWorld(twin, clock.nowMs());
   await world.go(clock.nowMs());
   const open = async (port: number): Promise<Server> => {
-    const app = createApp({ handles: twin.handles, config: { ingestKeys: [], readKeys: [] }, clock });
+    const app = createApp({ handles: twin.handles, config, clock });
     return await startServer({ app, host: "127.0.0.1", port, clock });
   };
   let server = await open(0);

@@ -49,7 +49,7 @@ const suites = {
   // An embedded process of its own, and Python's packages.
   fuzz: ["fuzz_test.ts"],
   // A real Chromium before the pages.
-  browser: ["pages", "live", "service"].map((name) => `../browser/${name}_test.ts`),
+  browser: ["pages", "live", "acting", "service"].map((name) => `../browser/${name}_test.ts`),
   // These need no service, but npm and Python's packages.
   containers: ["container_tools_test.ts", "image_layout_test.ts"],
 };

@@ -78,7 +78,7 @@ function showLink(live) {
 }
 
 function heard(now) {
-  asOf = now;
+  asOf = page.now = now;
   aheadMs = Date.parse(now) - Date.now();
   heardMs = Date.now();
   waitMs = 1_000;

@@ -1,5 +1,6 @@
 /** Alerts as lines of a table: what fires, who was told of it, and what people said about it. */
 import type { NotedAlert } from "../../../schemas/alert_notes.ts";
+import { alertActs } from "./acting.ts";
 import { cellsOf, type Column, line } from "./layout.ts";
 import { type Markup, markup } from "./markup.ts";
 import { cityPath } from "./city_path.ts";
@@ -22,7 +23,14 @@ export const allAlertColumns: readonly Column[] = [
   ...common,
 ];
 
-export function alertLine(alert: NotedAlert, nowMs: number, columns: readonly Column[]): Markup {
+export type AlertLineOptions = {
+  nowMs: number;
+  columns: readonly Column[];
+  /** Whether the line offers what can be done about the alert. */
+  acts: boolean;
+};
+
+export function alertLine(alert: NotedAlert, { nowMs, columns, acts }: AlertLineOptions): Markup {
   const { state, severity } = alert;
   const tone = state === "firing" || state === "no_data" ? "bad" : state === "resolved" ? "few" : "warn";
   const rule = spaced(alert.rule);
@@ -31,7 +39,7 @@ export function alertLine(alert: NotedAlert, nowMs: number, columns: readonly Co
     timeOf(alert.since, nowMs),
     state === "resolved" ? timeOf(alert.at, nowMs) : none,
     toldMarkup(alert),
-    markup`<span title="${alert.summary}">${alert.summary}</span>`,
+    markup`<span title="${alert.summary}">${alert.summary}</span>${acts ? alertActs(alert) : null}`,
   ];
   const head = columns === cityAlertColumns
     ? [rule]

@@ -4,6 +4,7 @@ import type { CancelledRide } from "../../../schemas/http.ts";
 import { cancelledBar } from "../charts/cancelled_bar.ts";
 import { busiestCells, cellsMap } from "../charts/cells_map.ts";
 import { type CityView, hoursOffered } from "../city_view.ts";
+import { type Acting, actingMarkup } from "./acting.ts";
 import { cityCharts } from "./city_charts.ts";
 import { headline, shownSupply, shownWindow, stateMarkup, stateText } from "./city_state.ts";
 import { cellsOf, type Column, figures, line, place, type Slots, table } from "./layout.ts";
@@ -15,13 +16,14 @@ import { linesOf, type PageView } from "./page.ts";
 import { driverPath, ridePath } from "./ride.ts";
 import { clockOf, factor, gapText, none, percent, spaced, timeOf, whole, withUnit } from "./wording.ts";
 
-export function cityPage(view: CityView): PageView {
+export function cityPage(view: CityView, acting: Acting): PageView {
   const nowMs = Date.parse(view.now);
   const window = shownWindow(view);
   const supply = shownSupply(view);
   return {
     kind: "city",
     status: 200,
+    acts: acting.may,
     title: `${view.state === "firing" ? "(firing) " : ""}${view.city} · Waymark`,
     parts: {
       heading: markup`<small>City</small> ${view.city}`,
@@ -54,8 +56,12 @@ export function cityPage(view: CityView): PageView {
       ),
       cancelled: linesOf(view.cancelled_rides.map((ride) => [ride.ride_id, rideLine(ride, nowMs)])),
       alerts: linesOf(
-        view.alerts.map((alert) => [alert.alert_id, alertLine(alert, nowMs, cityAlertColumns)]),
+        view.alerts.map((alert) => [
+          alert.alert_id,
+          alertLine(alert, { nowMs, columns: cityAlertColumns, acts: acting.may }),
+        ]),
       ),
+      acting: actingMarkup(acting),
     },
   };
 }
@@ -82,7 +88,7 @@ data-part="spans">${slot("spans")}</nav></div><div class="charts" data-part="cha
   }</section>
 <section class="block wide"><h2>Alerts</h2>${
     table(slot, { name: "alerts", label: "Alerts of this city", columns: cityAlertColumns })
-  }</section>
+  }${slot("acting")}</section>
 </div>`;
 
 const cellColumns: readonly Column[] = [

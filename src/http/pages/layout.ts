@@ -28,6 +28,7 @@ export function pageResponse(view: PageView, body: (slot: Slots) => Markup, fact
 <link rel="modulepreload" href="${assets.path("morph.js")}">
 <script type="module" src="${assets.path("keys.js")}"></script>
 ${isLive ? markup`<script type="module" src="${assets.path("live.js")}"></script>` : nothing}
+${view.acts ? markup`<script type="module" src="${assets.path("act.js")}"></script>` : nothing}
 </head>
 <body data-kind="${view.kind}" data-release="${assets.release}" data-now="${now}">
 <a class="skip" href="#main">To the content</a>

@@ -40,6 +40,8 @@ export type PageView = {
   /** Of the browser's tab. */
   title: string;
   parts: Readonly<Record<string, Part>>;
+  /** Whether whoever opened it may do something on it (acting.ts). */
+  acts?: boolean;
   headers?: Readonly<Record<string, string>>;
   code?: HttpErrorCode;
 };

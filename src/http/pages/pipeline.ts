@@ -4,13 +4,14 @@ import { levelMark } from "../charts/level.ts";
 import type { PipelineView, RefusedSample } from "../pipeline_view.ts";
 import { cellsOf, type Column, figures, line, place, type Slots, table } from "./layout.ts";
 import { type Markup, markup, nothing } from "./markup.ts";
+import { type Acting, actingMarkup, silenceColumns, silenceLine } from "./acting.ts";
 import { alertLine, allAlertColumns } from "./alert_lines.ts";
 import { partitionColumns, partitionLine, tinted } from "./partition_lines.ts";
 import { recordLink } from "./record_link.ts";
 import { type Lines, linesOf, type PageView } from "./page.ts";
 import { age, clockOf, none, percent, plural, secondsText, spaced, timeOf, whole } from "./wording.ts";
 
-export function pipelinePage(view: PipelineView): PageView {
+export function pipelinePage(view: PipelineView, acting: Acting): PageView {
   const nowMs = Date.parse(view.now);
   const { verdict, partitions, sink, ledger } = view;
   const counted = new Map(ledger.partitions.map((counts) => [nameOf(counts), counts]));
@@ -18,6 +19,7 @@ export function pipelinePage(view: PipelineView): PageView {
   return {
     kind: "pipeline",
     status: 200,
+    acts: acting.may,
     title: `${alarm}Pipeline · Waymark`,
     parts: {
       verdict: markup`<p class="verdict is-${verdict.level}" data-culprit="${verdict.culprit}">${
@@ -46,7 +48,12 @@ export function pipelinePage(view: PipelineView): PageView {
         ["clickhouse", sinkLine(sink)],
         ...view.receivers.map((receiver) => [`to ${receiver.receiver}`, receiverLine(receiver)] as const),
       ]),
-      alerts: linesOf(view.alerts.map((alert) => [alert.alert_id, alertLine(alert, nowMs, allAlertColumns)])),
+      alerts: linesOf(view.alerts.map((alert) => [
+        alert.alert_id,
+        alertLine(alert, { nowMs, columns: allAlertColumns, acts: acting.may }),
+      ])),
+      silences: linesOf(view.silences.map((one) => [one.id, silenceLine(one, nowMs, acting.may)])),
+      acting: actingMarkup(acting),
     },
   };
 }
@@ -87,6 +94,9 @@ ${place(slot, "worst", "section")}
   }</section>
 <section class="block wide"><h2>Alerts</h2>${
     table(slot, { name: "alerts", label: "Alerts", columns: allAlertColumns })
+  }${slot("acting")}</section>
+<section class="block wide"><h2>Silences in force</h2>${
+    table(slot, { name: "silences", label: "Silences in force", columns: silenceColumns })
   }</section>
 </div>`;
 

@@ -57,6 +57,7 @@ const rules: Record<string, Scope> = {
   "GET /rides/:id": "read",
   "GET /drivers/:id": "read",
   "GET /find": "read",
+  "GET /signin": "admin",
   "GET /records/:topic/:partition/:offset": "admin",
   "GET /v1/records/:topic/:partition/:offset": "admin",
   "GET /livez": "open",
@@ -129,6 +130,49 @@ describe("the gate", () => {
     const response = await doors.get("/", { accept: "text/html,*/*" });
     assert.equal(response.status, 401);
     assert.match(response.headers.get("www-authenticate") ?? "", /^Basic realm=/);
+  });
+
+  it("takes the password for administration only where the browser says that one of our pages asks", async () => {
+    await using doors = await openDoors({ config });
+    const admin = basic("admin-key-0000001");
+    const note = JSON.stringify({ alert_id: "none", by: "ada", why: "x" });
+    const ask = async (path: string, headers: Record<string, string>) =>
+      (await errorOf(await doors.post(path, note, headers))).code;
+    const own = { "sec-fetch-site": "same-origin", origin: "http://localhost" };
+    const path = "/v1/alerts/acknowledgements";
+    assert.equal(await ask(path, { ...admin, ...own }), "alert_not_found");
+    assert.equal(await ask(path, admin), "key_missing");
+    for (const site of ["cross-site", "same-site", "none"]) {
+      assert.equal(await ask(path, { ...admin, "sec-fetch-site": site }), "key_missing", site);
+      assert.equal(
+        await ask(path, { ...admin, "sec-fetch-site": site, origin: "http://evil.example" }),
+        "origin_refused",
+      );
+    }
+    assert.equal(await ask(path, { ...basic("read-key-00000001"), ...own }), "key_scope");
+    assert.equal(await ask("/v1/events", { ...basic("ingest-key-000001"), ...own }), "key_missing");
+  });
+
+  it("has a browser ask for another key where the given one is not enough, and leads back", async () => {
+    await using doors = await openDoors({ config });
+    const page = { accept: "text/html" };
+    const asked = await doors.get("/signin?to=%2Fsre", { ...page, ...basic("read-key-00000001") });
+    assert.equal(asked.status, 401);
+    assert.match(asked.headers.get("www-authenticate") ?? "", /^Basic /);
+    const to = async (path: string) =>
+      (await doors.get(`/signin?to=${encodeURIComponent(path)}`, { ...page, ...basic("admin-key-0000001") }))
+        .headers.get("location");
+    assert.equal(await to("/cities/wien?hours=3"), "/cities/wien?hours=3");
+    for (
+      const elsewhere of [
+        "https://evil.example/x",
+        "//evil.example",
+        "/\\evil.example",
+        "/.//evil.example",
+        "javascript:alert(1)",
+      ]
+    ) assert.match(await to(elsewhere) ?? "", /^\/(?!\/)/, elsewhere);
+    assert.equal(await to("https://evil.example/x"), "/");
   });
 
   it("turns away what is no key at all, and keys that only begin like one", async () => {
