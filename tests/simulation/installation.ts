@@ -55,10 +55,12 @@ export type Installation = {
 
 export const startMs = Date.UTC(2026, 0, 15, 18);
 
+const unset = readConfig({});
+
 export function configOf({ partitions, settings }: Plan): Config {
   const { rides, locations, targets, others } = partitions;
   return {
-    ...readConfig({}),
+    ...unset,
     WAYMARK_PARTITIONS: [
       ["ride-events", rides],
       ["driver-locations", locations],

@@ -37,6 +37,7 @@ export const pointNames = {
   snapshot_lost: "storing a snapshot failed",
   snapshot_unanswered: "a manifest was stored and not acknowledged",
   snapshot_torn: "a stored snapshot was damaged",
+  snapshot_swapped: "a stored segment had the bytes of another one",
   snapshot_stale: "the store went back to an old dump",
   snapshot_wiped: "the store was emptied",
   store_down: "the store was away",

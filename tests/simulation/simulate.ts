@@ -3,7 +3,7 @@
  *
  *   simulate --seeds 500 [--from 1] [--jobs 2]     many seeds, and which faults and points they had
  *   simulate --seed 42                             one seed, with its story when it fails
- *   simulate --planted                             every planted bug, and which suite catches it
+ *   simulate --planted [--bug NAME] [--pin]        every planted bug, and which suite catches it
  *
  * A seed decides everything; each is begun twice, and both must have the same trace. The last line is
  * `N passed, N failed`.
@@ -22,7 +22,10 @@ import { storyText } from "./story.ts";
 const markEvents = 1_500;
 /** From so many seeds on a point that was never reached is a failure. */
 const longRunSeeds = 400;
-const portionSeeds = 25;
+/** Of a process: fewer would be begun too often, of more the last one would keep the others waiting. */
+const portionSeeds = { least: 10, most: 80 };
+/** A seed makes garbage that lives for as long as itself: a young generation of its size is collected seldom. */
+const v8Flags = "--max-semi-space-size=64,--min-semi-space-size=32,--single-threaded-gc";
 /** A seed that is silent this long, wall time, has a loop without an end. */
 const seedMsMax = 120_000;
 
@@ -44,6 +47,8 @@ const { values } = parseArgs({
     minutes: { type: "string" },
     scenario: { type: "string" },
     planted: { type: "boolean", default: false },
+    /** Writes down which seeds catch the planted bugs now. */
+    pin: { type: "boolean", default: false },
     /** Part of the name of a planted bug: those alone. */
     bug: { type: "string", multiple: true },
     story: { type: "boolean", default: false },
@@ -63,7 +68,7 @@ const overrides: Overrides = {
 
 if (values.planted || values.bug !== undefined) {
   const { runPlanted } = await import("./planted.ts");
-  process.exit(await runPlanted(values.bug ?? null, Number(values.jobs ?? 2)));
+  process.exit(await runPlanted({ names: values.bug ?? null, jobs: jobsWanted(), pin: values.pin }));
 } else if (values.worker) await work(Number(values.from), Number(values.seeds));
 else if (values.seed !== undefined) process.exit(await one(Number(values.seed)));
 else process.exit(await many(Number(values.from), Number(values.seeds ?? 100)));
@@ -145,17 +150,19 @@ function commandFor(seed: number, { without, disasters, minutes, scenario }: Ove
 }
 
 async function many(from: number, count: number): Promise<number> {
-  const jobs = Number(values.jobs ?? Math.min(4, navigator.hardwareConcurrency));
+  const jobs = jobsWanted();
   console.log(`seeds ${from} to ${from + count - 1}, ${await commitText()}, ${jobs} at a time`);
   const sums = emptySums();
   const startedMs = performance.now();
-  // Small portions, so that one slow seed does not keep the others waiting at the end.
-  const portions = Array.from({ length: Math.ceil(count / portionSeeds) }, (_, i) => ({
-    from: from + i * portionSeeds,
-    count: Math.min(portionSeeds, count - i * portionSeeds),
-  }));
+  const end = from + count;
+  let next = from;
   const takeOn = async () => {
-    for (let next = portions.shift(); next !== undefined; next = portions.shift()) await portion(next, sums);
+    while (next < end) {
+      const share = Math.ceil((end - next) / (2 * jobs));
+      const mine = Math.min(end - next, Math.max(portionSeeds.least, Math.min(portionSeeds.most, share)));
+      next += mine;
+      await portion({ from: next - mine, count: mine }, sums);
+    }
   };
   await Promise.all(Array.from({ length: jobs }, takeOn));
   const seconds = (performance.now() - startedMs) / 1_000;
@@ -177,7 +184,8 @@ async function many(from: number, count: number): Promise<number> {
 
 /** A process of its own per portion: what one leaves behind, or a loop without an end, ends with it. */
 async function portion({ from, count }: { from: number; count: number }, sums: Sums): Promise<void> {
-  const args = ["run", "--allow-all", "--no-check", "--quiet", import.meta.filename!, "--worker"];
+  const runtime = ["run", "--allow-all", "--no-check", "--quiet", `--v8-flags=${v8Flags}`];
+  const args = [...runtime, import.meta.filename!, "--worker"];
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args, "--from", `${from}`, "--seeds", `${count}`, ...passedOn()],
     stdout: "piped",
@@ -205,6 +213,10 @@ async function portion({ from, count }: { from: number; count: number }, sums: S
   if (success || next >= from + count) return;
   sums.failures.push({ seed: next, complaints: [{ checker: "simulation", text: "the seed did not end" }] });
   await portion({ from: next + 1, count: from + count - next - 1 }, sums);
+}
+
+function jobsWanted(): number {
+  return Number(values.jobs ?? Math.min(4, navigator.hardwareConcurrency));
 }
 
 function passedOn(): string[] {

@@ -17,11 +17,15 @@ type Step = { kind: "segment"; key: SnapshotKey; hash: string; bytes: Uint8Array
   manifest: StoredManifest;
 };
 
+const segmentsLooked = 200;
+
 /** The store itself, shared by all processes. */
 export type StoreService = {
   now(): SnapshotStore;
   keys(): SnapshotKey[];
   manifestsOf(key: SnapshotKey): StoredManifest[];
+  /** What was put under the key last, damaged or not. */
+  segmentsOf(key: SnapshotKey): Uint8Array[];
   wipe(): void;
   /** Back to how it was some steps ago. */
   goBack(steps: number): void;
@@ -47,6 +51,8 @@ export function createStoreService(): StoreService {
     now: () => store,
     keys: () => [...manifests.keys()],
     manifestsOf: (key) => manifests.get(key) ?? [],
+    segmentsOf: (key) =>
+      steps.slice(-segmentsLooked).flatMap((s) => s.kind === "segment" && s.key === key ? [s.bytes] : []),
     wipe() {
       store = memorySnapshots();
       steps = [];
@@ -111,11 +117,15 @@ export function storeClient(
     return await answer.work;
   };
 
-  /** One bit, anywhere. */
-  function damaged(bytes: Uint8Array): Uint8Array {
+  /** Cut off, one bit flipped anywhere, or whole and readable but what was stored under another name. */
+  function damaged(bytes: Uint8Array, others: readonly Uint8Array[] = []): Uint8Array {
     if (!random.chance(plan.rates.snapshot_torn)) return bytes;
     points.sometimes("snapshot_torn");
     if (random.chance(0.3)) return bytes.slice(0, random.below(bytes.length));
+    if (others.length > 0 && random.chance(0.4)) {
+      points.sometimes("snapshot_swapped");
+      return others[random.below(others.length)]!;
+    }
     const copy = bytes.slice();
     copy[random.below(copy.length)]! ^= 1 << random.below(8);
     return copy;
@@ -126,7 +136,7 @@ export function storeClient(
       busy(1);
       try {
         await ask("put segment", () => {
-          const kept = damaged(bytes);
+          const kept = damaged(bytes, service.segmentsOf(key));
           service.record({ kind: "segment", key, hash, bytes: kept });
           return service.now().putSegment(key, hash, kept);
         }, { lost: "snapshot_lost" });

@@ -17,6 +17,8 @@ import { errorCodes } from "../../src/errors.ts";
 import { httpErrorCodes } from "../../src/http/errors.ts";
 import { refusedReason } from "../../src/node/refused_row.ts";
 import { registry } from "../../src/telemetry/metrics.ts";
+import { bugs } from "../simulation/planted/bugs.ts";
+import { pinned } from "../simulation/planted/pinned.ts";
 import type { Codes } from "./code_sections.ts";
 
 export type Part = { document: string; name: string; text: string };
@@ -24,6 +26,7 @@ export type Part = { document: string; name: string; text: string };
 export async function generatedParts(): Promise<Part[]> {
   return [
     { document: "docs/ARCHITECTURE.md", name: "ride transitions", text: rideTableMarkdown() },
+    { document: "docs/FAULTS.md", name: "planted bugs", text: plantedTable() },
     { document: "docs/METRICS.md", name: "metrics", text: await metricsTable() },
     { document: "docs/OPERATIONS.md", name: "settings", text: settingsTable() },
     { document: "docs/OPERATIONS.md", name: "codes", text: codesTable() },
@@ -84,6 +87,20 @@ async function metricsTable(): Promise<string> {
     help,
   ]);
   return table(["name", "type", "labels", "help"], rows);
+}
+
+function plantedTable(): string {
+  const rows = bugs.map(({ name, by, changes }) => {
+    const files = [...new Set(changes.map(({ file }) => code(file)))].join(", ");
+    const pin = pinned.get(name);
+    const caught = by !== "simulation"
+      ? code(by)
+      : pin === undefined
+      ? ""
+      : `seed ${pin.seed}, ${pin.checker}`;
+    return [name, files, caught];
+  });
+  return table(["bug", "planted in", "caught by"], rows);
 }
 
 /** Every code a person can meet, with what it is. */
