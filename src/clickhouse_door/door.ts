@@ -2,7 +2,7 @@
  * The door to the embedded ClickHouse: ClickHouse's HTTP protocol over ClickHouse in this process, so that its
  * clients, Grafana and BI tools can ask it as if it were a server.
  *
- *   request ──► key ──► what is asked (asked.ts) ──► reads only? (statement.ts) ──► engine.ts ──► answer
+ *   request ──► key ──► what is asked (asked.ts) ──► reads only, and not of people? (statement.ts) ──► engine.ts ──► answer
  *
  * Readers cannot change anything, reach files or other machines, or take more than their share (bounds.ts). With
  * access "all" everything is allowed that ClickHouse allows: for the server of `waymark services`, never for others.
@@ -13,14 +13,22 @@
 import type { Clock } from "../time.ts";
 import { fromUtf8 } from "../ids.ts";
 import { keyRing } from "../keys.ts";
-import { readAsked } from "./asked.ts";
+import { type Asked, readAsked } from "./asked.ts";
 import { readBody } from "./body.ts";
 import { type DoorBounds, doorBounds } from "./bounds.ts";
-import { refuseStranger } from "./credentials.ts";
+import { readerOf } from "./credentials.ts";
 import { type Answer, type Engine, openEngine } from "./engine.ts";
 import { type Failure, failureResponse, refuse } from "./failure.ts";
 import { gzipped } from "./gzipped.ts";
-import { isPlainName, readStatement, refusedFunctions, refuseFormat, statedFormat } from "./statement.ts";
+import {
+  isPlainName,
+  namesPeople,
+  readStatement,
+  refusedFunctions,
+  refuseFormat,
+  refusePeople,
+  statedFormat,
+} from "./statement.ts";
 
 export type DoorOptions = {
   /** The data directory of the ClickHouse in this process. */
@@ -31,6 +39,10 @@ export type DoorOptions = {
   access: "read" | "all";
   /** Passwords of readers, as entries of a key setting; none leaves the door open. */
   keys: readonly string[];
+  /** Passwords of those who may read what tells of people. */
+  adminKeys?: readonly string[];
+  /** Parts of the names of tables that tell of people: only for `adminKeys`. None hides nothing from anybody. */
+  people?: readonly string[];
   clock: Clock;
   bounds?: Partial<DoorBounds>;
 };
@@ -68,10 +80,15 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   }
 }
 
-type Answering = Pick<DoorOptions, "access" | "keys" | "clock"> & { bounds: DoorBounds };
+/** Whether a reader may not use a word. */
+type Hides = (word: string) => boolean;
 
-function answering(engine: Engine, { access, keys, clock, bounds }: Answering) {
-  const readers = keyRing({ read: keys });
+type Answering = Omit<DoorOptions, "path" | "host" | "port" | "bounds"> & { bounds: DoorBounds };
+
+function answering(engine: Engine, { access, keys, adminKeys = [], people = [], clock, bounds }: Answering) {
+  const readers = keyRing({ read: keys, admin: adminKeys });
+  const hidden = namesPeople(people);
+  const nothing = () => false;
   const refused = refusedFunctions(engine.tableFunctions);
   const begunAt = clock.nowMs().toString(36);
   let asked = 0;
@@ -82,8 +99,9 @@ function answering(engine: Engine, { access, keys, clock, bounds }: Answering) {
     if (url.pathname !== "/") return plain(404, `There is no handle ${url.pathname}\n`);
     if (!["GET", "HEAD", "POST"].includes(request.method)) return plain(405, "Allowed: GET, HEAD, POST\n");
     const fail = (failure: Failure) => failureResponse(failure, queryId);
-    const stranger = refuseStranger(url, request.headers, { keys: readers, nowMs: clock.nowMs() });
-    if (stranger !== null) return fail(stranger);
+    const reader = readerOf(url, request.headers, { keys: readers, nowMs: clock.nowMs() });
+    if (!reader.ok) return fail(reader);
+    const hides = people.length === 0 || reader.administers ? nothing : hidden;
     const readOnly = access === "read" || request.method !== "POST";
     const wanted = readAsked(url, request.headers, { bounds, readOnly });
     if (!wanted.ok) return fail(wanted);
@@ -92,12 +110,12 @@ function answering(engine: Engine, { access, keys, clock, bounds }: Answering) {
       bounds,
       clock,
     });
-    if (!body.ok) return fail(readOnly ? refusalOf(wanted.query) ?? body : body);
+    if (!body.ok) return fail(readOnly ? refusalOf(wanted.query, hides) ?? body : body);
     const statement = [wanted.query, fromUtf8(body.bytes)].filter((part) => part !== "").join("\n");
     if (statement === "" && request.method !== "POST") return plain(200, "Ok.\n");
     const format = wanted.format ?? "TabSeparated";
     const allowed = readOnly
-      ? readersFormat(statement, wanted.parameters, format)
+      ? readersFormat(statement, wanted, { fallback: format, hides })
       : writersFormat(statement, format);
     if (typeof allowed === "object") return fail(allowed);
     const result = await engine.ask({ ...wanted, statement, format, readOnly }, () => request.signal);
@@ -115,10 +133,10 @@ function answering(engine: Engine, { access, keys, clock, bounds }: Answering) {
   /** The format of the answer, or why the statement is not asked. */
   function readersFormat(
     sql: string,
-    given: readonly [string, string][],
-    fallback: string,
+    { parameters: given }: Pick<Asked, "parameters">,
+    { fallback, hides }: { fallback: string; hides: Hides },
   ): string | Failure {
-    const statement = readStatement(sql, refused);
+    const statement = readStatement(sql, refused, hides);
     if (!statement.ok) return statement;
     for (const { name, identifier } of statement.placeholders) {
       const value = given.find(([known]) => known === name)?.[1];
@@ -128,13 +146,14 @@ function answering(engine: Engine, { access, keys, clock, bounds }: Answering) {
       if (identifier && !isPlainName(value)) {
         return refuse("READONLY", `Cannot use the value of ${name} as a name in readonly mode`);
       }
+      if (identifier && hides(value)) return refusePeople(value);
     }
     return statement.format ?? refuseFormat(fallback) ?? fallback;
   }
 
   /** A statement in the URL that is refused says more than the body that was to go with it. */
-  function refusalOf(sql: string): Failure | null {
-    const statement = readStatement(sql, refused);
+  function refusalOf(sql: string, hides: Hides): Failure | null {
+    const statement = readStatement(sql, refused, hides);
     return sql === "" || statement.ok ? null : statement;
   }
 

@@ -78,11 +78,30 @@ export const refusedFunctions = (known: readonly string[]): ReadonlySet<string> 
 export const isPlainName = (value: string): boolean =>
   /^[A-Za-z_]\w*$/.test(value) && !reachingOut.has(value.toLowerCase());
 
+/** Tables of ClickHouse's own in which statements of others stand, with whatever they name. */
+const othersStatements =
+  /^(processes|processlist|(query|query_thread|query_views|text|part|opentelemetry_span)_log|query_cache)$/i;
+
+/**
+ * Whether a word of a statement names what only an administrator may read. `people`: parts of the names of tables with
+ * rows of people. They are refused wherever the word stands, also inside of another one, for there are many ways to
+ * read a table: a subquery, a condition of SHOW, a name in quotes.
+ */
+export const namesPeople = (people: readonly string[]) => (word: string): boolean =>
+  othersStatements.test(word) || people.some((name) => word.toLowerCase().includes(name));
+
+export const refusePeople = (word: string): Failure =>
+  refuse("ACCESS_DENIED", `Not enough privileges: ${word} tells of people, which takes an admin key`);
+
 export const refuseFormat = (format: string): Failure | null =>
   formatsWithFiles.test(format) ? refuse("UNKNOWN_FORMAT", `The format ${format} is not offered here`) : null;
 
-/** The statement when it only reads. */
-export function readStatement(sql: string, refused: ReadonlySet<string>): Statement | Failure {
+/** The statement when it only reads. `hidden`: words that its reader may not use. */
+export function readStatement(
+  sql: string,
+  refused: ReadonlySet<string>,
+  hidden: (word: string) => boolean = () => false,
+): Statement | Failure {
   const lexed = tokensOf(sql);
   if (!Array.isArray(lexed)) return lexed;
   const tokens = withoutEnd(lexed);
@@ -96,6 +115,8 @@ export function readStatement(sql: string, refused: ReadonlySet<string>): Statem
   }
   const breach = tokens.map((_, at) => breachAt(tokens, at, refused)).find((found) => found !== null);
   if (breach !== undefined) return breach;
+  const people = tokens.find(({ kind, value }) => (kind === "word" || kind === "name") && hidden(value));
+  if (people !== undefined) return refusePeople(people.value);
   const format = formatOf(tokens);
   return (format === null ? null : refuseFormat(format)) ??
     { ok: true, format, placeholders: placeholdersOf(tokens) };

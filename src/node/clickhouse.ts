@@ -7,10 +7,12 @@
  */
 import { type Door, openDoor } from "../clickhouse_door/door.ts";
 import type { Config } from "../config.ts";
+import { keysOf } from "../http/auth.ts";
 import type { Erased } from "../erased.ts";
 import { messageOf, WaymarkError } from "../errors.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
 import { type Analytics, openEmbedded, openServer } from "../sinks/analytics.ts";
+import { personalTables } from "../sinks/personal_tables.ts";
 import { type Sink, type SinkOptions, startSink } from "../sinks/clickhouse.ts";
 import { applyMigrations } from "../sinks/migrations.ts";
 import type { Gap } from "../sinks/resume.ts";
@@ -110,10 +112,16 @@ export async function openConfiguredAnalytics(
 async function startClickHouseDoor(
   { config, dataDir, clock }: Pick<ClickHouseOptions, "config" | "dataDir" | "clock">,
 ): Promise<Door | null> {
-  const { WAYMARK_CLICKHOUSE_PORT: port, WAYMARK_HOST: host, WAYMARK_READ_KEYS: readers } = config;
+  const { WAYMARK_CLICKHOUSE_PORT: port, WAYMARK_HOST: host } = config;
   if (port === null) return null;
-  const keys = readers.length === 0 ? [] : [...readers, ...config.WAYMARK_ADMIN_KEYS];
-  const door = { path: clickHousePath(dataDir), host, port, access: "read", keys, clock } as const;
+  const keys = keysOf(config);
+  const door = {
+    ...{ path: clickHousePath(dataDir), host, port, access: "read" as const, clock },
+    keys: keys.readKeys,
+    adminKeys: config.WAYMARK_ADMIN_KEYS,
+    // As with the other doors: without any keys, who is on this machine may do everything.
+    people: Object.values(keys).some((list) => list.length > 0) ? personalTables : [],
+  };
   return await openDoor(door).catch((error) => {
     if (error instanceof WaymarkError) throw error;
     const why = error instanceof Deno.errors.AddrInUse ? "another program listens there" : messageOf(error);

@@ -10,6 +10,7 @@ import { after, before, describe, it } from "node:test";
 import { createClient } from "@clickhouse/client";
 import { type Door, type DoorOptions, openDoor } from "../../src/clickhouse_door/door.ts";
 import { type Analytics, openEmbedded } from "../../src/sinks/analytics.ts";
+import { personalTables } from "../../src/sinks/personal_tables.ts";
 import { applyMigrations } from "../../src/sinks/migrations.ts";
 import { systemClock } from "../../src/time.ts";
 import { clickHouseFailure as failureOf, readersSuite } from "./clickhouse_readers_suite.ts";
@@ -205,6 +206,49 @@ describe("door to ClickHouse", () => {
       const client = createClient({ url: locked.url, username: "grafana", password: readKey });
       assert.equal((await client.ping({ select: true })).success, true);
       await client.close();
+    });
+  });
+
+  describe("rows of people", () => {
+    const adminKey = "admin-key-012345678";
+    const guarded = { keys: [readKey], adminKeys: [adminKey], people: personalTables };
+
+    it("every table and view with a column about people is kept for admin keys, and no other", async () => {
+      const about = ["user_id", "driver_id", "ride_id", "lat", "pickup_lat", "value", "message"];
+      const columns = await analytics.query<{ table: string; name: string }>(
+        "SELECT table, name FROM system.columns WHERE database = currentDatabase() AND table != 'rides' " +
+          // Of an alert it is a number.
+          "AND (table, name) != ('alerts', 'value')",
+      );
+      const tables = new Set(columns.map(({ table }) => table));
+      const ofPeople = new Set(columns.filter(({ name }) => about.includes(name)).map(({ table }) => table));
+      assert.ok(ofPeople.size >= 10 && tables.size > ofPeople.size);
+      await withDoor(guarded, async (locked) => {
+        for (const table of tables) {
+          const ask = async (key: string) =>
+            (await failureOf(
+              await post(`SELECT count() FROM ${table}`, {
+                at: locked,
+                headers: { "x-clickhouse-key": key },
+              }),
+            )).code;
+          assert.equal(await ask(readKey), ofPeople.has(table) ? "497" : null, table);
+          assert.equal(await ask(adminKey), null, table);
+        }
+      });
+    });
+
+    it("nor are they reached by a value that becomes a name, or by what others ask", async () => {
+      await withDoor(guarded, async (locked) => {
+        const ask = async (sql: string, search = "") =>
+          (await failureOf(await post(sql, { at: locked, search, headers: { "x-clickhouse-key": readKey } })))
+            .code;
+        assert.equal(await ask("SELECT count() FROM {t:Identifier}", "param_t=city_windows"), null);
+        assert.equal(await ask("SELECT count() FROM {t:Identifier}", "param_t=ride_events"), "497");
+        assert.equal(await ask("SELECT count() FROM {t:Identifier}", "param_t=default.ride_events"), "164");
+        assert.equal(await ask("SELECT query FROM processes", "database=system"), "497");
+        assert.equal(await ask("SELECT count() FROM merge('default', 'ride.*')"), "164");
+      });
     });
   });
 

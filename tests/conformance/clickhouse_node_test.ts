@@ -64,13 +64,18 @@ describe("startClickHouse", () => {
     assert.equal(groups[1], groups[0]);
   });
 
-  it("a port: what the sink brought can be asked for there, with a read key", async () => {
+  it("a port: what the sink brought can be asked for there: with a read key but for people, with an admin key all", async () => {
     const clickHouse = await start({
       WAYMARK_CLICKHOUSE_PORT: "0",
       WAYMARK_READ_KEYS: "read-key-0123456789",
+      WAYMARK_ADMIN_KEYS: "admin-key-012345678",
     });
     await until("the row is there", () => clickHouse.sink.status().tables.some((t) => t.rowsInserted > 0));
-    const client = createClient({ url: clickHouse.doorUrl!, password: "read-key-0123456789" });
+    const ask = async (password: string, table: string) =>
+      (await fetch(`${clickHouse.doorUrl}/?query=SELECT+count()+FROM+${table}&password=${password}`)).status;
+    assert.equal(await ask("read-key-0123456789", "ride_events"), 403);
+    assert.equal(await ask("read-key-0123456789", "city_windows"), 200);
+    const client = createClient({ url: clickHouse.doorUrl!, password: "admin-key-012345678" });
     const answer = await client.query({
       query: "SELECT ride_id, city FROM ride_events FINAL",
       format: "JSONEachRow",

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readAsked } from "../../../src/clickhouse_door/asked.ts";
 import { doorBounds } from "../../../src/clickhouse_door/bounds.ts";
-import { refuseStranger } from "../../../src/clickhouse_door/credentials.ts";
+import { readerOf } from "../../../src/clickhouse_door/credentials.ts";
 import { hashedEntry, keyRing } from "../../../src/keys.ts";
 
 const asked = (search: string, headers: Record<string, string> = {}, readOnly = true) =>
@@ -93,17 +93,21 @@ describe("readAsked", () => {
   });
 });
 
-describe("refuseStranger", () => {
+describe("readerOf", () => {
   const keys = ["read-key-0123456789", "read-key-abcdefghij", "read-key-that-ended"];
   const nowMs = Date.UTC(2026, 0, 15);
   const entries = [keys[0]!, `grafana=${hashedEntry(keys[1]!)}`, `${keys[2]}@2026-01-15`];
   const basic = (pair: string) => ({ authorization: `Basic ${btoa(pair)}` });
-  const codeOf = (search: string, headers: Record<string, string>) =>
-    refuseStranger(new URL(`http://h/?${search}`), new Headers(headers), {
-      keys: keyRing({ read: entries }),
+  const admin = "admin-key-0123456789";
+  const reader = (search: string, headers: Record<string, string>, read: readonly string[] = entries) =>
+    readerOf(new URL(`http://h/?${search}`), new Headers(headers), {
+      keys: keyRing({ read, admin: [admin] }),
       nowMs,
-    })?.code ??
-      null;
+    });
+  const codeOf = (search: string, headers: Record<string, string>) => {
+    const found = reader(search, headers);
+    return found.ok ? null : found.code;
+  };
 
   const cases: [what: string, search: string, headers: Record<string, string>, code: number | null][] = [
     ["nothing", "", {}, 194],
@@ -123,10 +127,16 @@ describe("refuseStranger", () => {
     it(`${what}: ${code ?? "may pass"}`, () => assert.equal(codeOf(search, headers), code));
   }
 
+  it("knows who administers, also where reading is open", () => {
+    const shown = { "x-clickhouse-key": admin };
+    for (const read of [entries, []]) {
+      assert.deepEqual(reader("", shown, read), { ok: true, administers: true });
+    }
+    assert.deepEqual(reader("", { "x-clickhouse-key": keys[0]! }), { ok: true, administers: false });
+    assert.deepEqual(reader("", { "x-clickhouse-key": "no key" }, []), { ok: true, administers: false });
+  });
+
   it("without keys everybody may pass", () => {
-    assert.equal(
-      refuseStranger(new URL("http://h/"), new Headers(), { keys: keyRing({ read: [] }), nowMs: 0 }),
-      null,
-    );
+    assert.deepEqual(reader("", {}, []), { ok: true, administers: false });
   });
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
   isPlainName,
+  namesPeople,
   readStatement,
   refusedFunctions,
   statedFormat,
@@ -112,6 +113,42 @@ describe("readStatement", () => {
       assert.equal(answer.ok ? "taken" : answer.code, code);
     });
   }
+});
+
+describe("readStatement, of people", () => {
+  const hidden = namesPeople(["ride_events", "driver_locations"]);
+  const told = [
+    "SELECT user_id FROM ride_events",
+    "SELECT count() FROM default.ride_events_final",
+    'SELECT * FROM "default"."RIDE_EVENTS"',
+    'SELECT * FROM "default.ride_events"',
+    "SELECT * FROM `driver_locations`",
+    "FROM ride_events",
+    "WITH x AS (SELECT * FROM ride_events) SELECT * FROM x",
+    "SELECT 1 WHERE (SELECT any(user_id) FROM ride_events) = 'ann'",
+    "SHOW TABLES WHERE name IN (SELECT user_id FROM ride_events)",
+    "EXPLAIN SELECT * FROM ride_events",
+    "SELECT * FROM view(SELECT * FROM ride_events)",
+    "SELECT 1 IN ride_events",
+    "SELECT 1 -- ride\nFROM ride_events_before_009",
+    "SELECT query FROM system.processes",
+    "SHOW PROCESSLIST",
+    "SELECT query FROM system.query_log",
+  ];
+  for (const sql of told) {
+    it(`keeps ${JSON.stringify(sql)} for administrators`, () => {
+      const answer = readStatement(sql, refused, hidden);
+      assert.equal(answer.ok ? "taken" : answer.code, 497);
+      assert.equal(readStatement(sql, refused).ok, true);
+    });
+  }
+
+  it("lets texts that merely say so pass", () => {
+    assert.equal(
+      readStatement("SELECT 'ride_events' /* ride_events */ FROM city_windows", refused, hidden).ok,
+      true,
+    );
+  });
 });
 
 it("isPlainName: one word that names nothing refused", () => {
