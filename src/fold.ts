@@ -66,7 +66,7 @@ export type Fold = {
   idle?(at: IdleDeclaration, out: Outbox): void;
   /** Declares the source ended: a replayed file has no more. After a flush. */
   end?(nextOffset: number, out: Outbox): void;
-  /** Marks all held registers as to be published again: after a cold start. */
+  /** The warm-up of a cold start is over: all held registers are to be published again. */
   markAll(): void;
   /** The whole state, as entries; nothing may be waiting for a flush. */
   entries(): Generator<FoldEntry>;
@@ -74,6 +74,8 @@ export type Fold = {
   restore(entry: FoldEntry): void;
   /** Where a cold start begins to count. */
   since(offset: number): void;
+  /** Takes back what this stage said before, before a cold start's warm-up: records of `Stage.recalls`, partition by partition. */
+  recall?(record: LogRecord): void;
   status(): FoldStatus;
   /** Log time of the oldest event first told of since this was last asked: a remark, for measuring latency. */
   takeSinceMs?(): number | null;
@@ -93,6 +95,8 @@ export type Stage<F extends Fold = Fold> = {
   declaresIdle: boolean;
   /** How much log time before the committed position a cold start folds without publishing. */
   warmUpMs: number;
+  /** The topic on which it said what no warm-up is long enough to find out again: read whole by a cold start. */
+  recalls?: TopicName;
   /**
    * Where it takes over from an older generation, by the time of its source's records: a cold start must be warm that
    * much earlier, since whoever reads what it publishes remembers that far back. Stages whose source is not what the

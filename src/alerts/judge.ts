@@ -36,7 +36,7 @@ export function judge(rule: AlertRule, memory: AlertMemory, boundaryMs: number, 
   const value = rule.read(figures);
   const same: Judgement = { memory, change: null };
   if (value === null || !isJudged(rule, memory, value, figures)) return same;
-  const breach = isBeyond(rule, value, rule.wire.threshold);
+  const breach = isBreach(rule, value);
   switch (memory.state) {
     case "ok":
       return breach ? begin(rule, memory, boundaryMs) : same;
@@ -45,7 +45,7 @@ export function judge(rule: AlertRule, memory: AlertMemory, boundaryMs: number, 
         ? goOn(rule, memory, boundaryMs)
         : { memory: ended(memory, boundaryMs), change: "resolved" };
     case "firing": {
-      const recovered = rule.isSilence ? !breach : isBeyond(opposite(rule), value, rule.clear);
+      const recovered = isRecovery(rule, value);
       const streak = recovered ? memory.streak + 1 : 0;
       return streak > recoveryBoundaries(rule, memory)
         ? { memory: ended(memory, boundaryMs), change: "resolved" }
@@ -84,6 +84,12 @@ const recent = (fired: readonly number[], boundaryMs: number): number[] =>
 
 const recoveryBoundaries = (rule: AlertRule, { fired }: AlertMemory): number =>
   rule.clearBoundaries * Math.min(recoveryTimesMax, 2 ** Math.max(0, fired.length - 1));
+
+export const isBreach = (rule: AlertRule, value: number): boolean =>
+  isBeyond(rule, value, rule.wire.threshold);
+
+export const isRecovery = (rule: AlertRule, value: number): boolean =>
+  rule.isSilence ? !isBreach(rule, value) : isBeyond(opposite(rule), value, rule.clear);
 
 const isBeyond = ({ wire: { breach } }: Sided, value: number, limit: number): boolean =>
   breach === "above" ? value > limit : value < limit;

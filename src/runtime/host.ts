@@ -75,6 +75,7 @@ const partitionBeyond = ({ topic, partition }: TopicPartition, partitions: numbe
 export async function startHost<F extends Fold>(options: HostOptions<F>): Promise<Host<F>> {
   const { stage, log, store, clock, identity, alignment } = options;
   const topic = topicName(stage.source as TopicName, options.naming);
+  const recalled = stage.recalls && topicName(stage.recalls, options.naming);
   const group = groupName(options.group, stage.name, identity.generation);
   const actors = new Map<number, PartitionActor<F>>();
   /** The assignment that holds a partition: one that was lost while it was restored must not come back. */
@@ -104,7 +105,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       const { restored, restartOffsets } = await whenAvailable(tp, async () => {
         const snapshot = await acquire({ log, store, key, tp, identity });
         const restartOffsets = (await store.manifests(key)).map((manifest) => manifest.offset);
-        return { restored: await restore(stage, tp, snapshot, { log, group }), restartOffsets };
+        return { restored: await restore(stage, tp, snapshot, { log, group, recalled }), restartOffsets };
       });
       const actor = new PartitionActor<F>({
         stage,

@@ -24,11 +24,18 @@ export type Restored<F extends Fold> = {
   snapshotAtMs: number | null;
 };
 
+export type Origin = {
+  log: Log;
+  group: string;
+  /** The name in the log of the topic that the stage recalls; absent when it recalls none. */
+  recalled?: string | undefined;
+};
+
 export async function restore<F extends Fold>(
   stage: Stage<F>,
   tp: TopicPartition,
   snapshot: Snapshot | null,
-  origin: { log: Log; group: string },
+  origin: Origin,
 ): Promise<Restored<F>> {
   const fold = stage.create(tp.partition);
   if (snapshot === null) return await start(fold, stage, tp, origin);
@@ -44,7 +51,7 @@ async function start<F extends Fold>(
   fold: F,
   stage: Stage<F>,
   tp: TopicPartition,
-  { log, group }: { log: Log; group: string },
+  { log, group, recalled }: Origin,
 ): Promise<Restored<F>> {
   const bounds = (await log.bounds(tp.topic))[tp.partition]!;
   const nowhere = { last: null, snapshotAtMs: null };
@@ -69,7 +76,24 @@ async function start<F extends Fold>(
     await refuseCut(log, tp.topic, cutMs, stage.warmUpMs + aheadMs);
   }
   fold.since(from);
+  if (recalled !== undefined) await recall(fold, log, recalled);
   return { fold, nextOffset: from, publishFrom, ...nowhere };
+}
+
+/** Records of one read while a stage recalls. */
+const recordsRead = 1_000;
+
+/** What the stage said before, from every partition: the rules of one city lie in one, in their order. */
+async function recall(fold: Fold, log: Log, topic: string): Promise<void> {
+  for (const [partition, { start, end }] of (await log.bounds(topic)).entries()) {
+    for (let offset = start; offset < end;) {
+      const records = await log.read({ topic, partition }, offset, recordsRead);
+      if (records.length === 0) break;
+      for (const record of records) fold.recall?.(record);
+      offset = records.at(-1)!.offset + 1;
+      await breathe();
+    }
+  }
 }
 
 type ColdStart = {

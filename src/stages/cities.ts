@@ -11,7 +11,6 @@ import { utf8 } from "../ids.ts";
 import { outgoing } from "../outgoing.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
-import { dayMs } from "../time.ts";
 import { Closings, type ClosingsState } from "../windows/closings.ts";
 import type { WindowParts } from "../windows/merge.ts";
 import { decodePartial, type Partial, type SourceId } from "../windows/partial.ts";
@@ -26,14 +25,14 @@ import type { StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
 import { type Missed, MissedPanes, type MissedPanesState } from "./missed_panes.ts";
 import { field } from "./pane_fields.ts";
+import { droppableBelow } from "./pane_retention.ts";
 
 /** Updates one flush sends per city: the windows around now. The rest is told when it closes. */
 const updatesPerCityMax = 8;
-/** How long, in event time, closed rides wait for their supply: bounds the panes held for a stuck location source. */
-const supplyWaitMs = dayMs;
 
 export class CitiesFold implements Fold {
   readonly #context: StageContext;
+  readonly #partition: number;
   readonly #sources: CitySources;
   readonly #rideClosings = new Closings();
   readonly #supplyClosings = new Closings();
@@ -50,8 +49,9 @@ export class CitiesFold implements Fold {
   #droppedBelowMs = 0;
   #sinceMs: number | null = null;
 
-  constructor(context: StageContext) {
+  constructor(context: StageContext, partition: number) {
     this.#context = context;
+    this.#partition = partition;
     this.#sources = new CitySources(context.partitions);
     this.#judge = new CityJudge(context, this.#cities);
   }
@@ -165,6 +165,7 @@ export class CitiesFold implements Fold {
           const said = sums.has(name) ? gauges.supply : null;
           this.#judge.judgeSupply(name, { boundaryMs, said, cells: cells.get(name) ?? [] }, out);
         }
+        if (!sums.has(name)) this.#judge.judgeNoSupply(name, boundaryMs, out);
         if (gauges !== undefined) gauges.rides = null;
         if (known) this.#publish(name, boundaryMs, "final", out);
       }
@@ -185,22 +186,15 @@ export class CitiesFold implements Fold {
     return [...boundaries].sort((a, b) => a - b);
   }
 
-  /**
-   * Panes go once no source's own records can still change a window over them, at latest holdMs after closing. A
-   * window is closed when its supply is: location sources that fell behind find the panes they close.
-   */
   #drop(): void {
-    const { windowMs, latenessMs, holdMs } = this.#context.windows;
-    const real = this.#sources.realMs;
-    const byRecords = real === null ? -Infinity : real - windowMs - latenessMs - paneMs;
-    const closedMs = Math.max(this.#sources.allMs ?? -Infinity, this.#sources.rideMs! - supplyWaitMs);
-    const byHold = closedMs - 2 * windowMs - Math.max(holdMs, latenessMs);
-    const belowMs = paneStart(Math.max(byRecords, byHold)) + paneMs;
+    const { windows } = this.#context;
+    const { realMs, rideMs, allMs } = this.#sources;
+    const belowMs = droppableBelow({ realMs, rideMs: rideMs!, allMs }, windows);
     if (!Number.isFinite(belowMs) || belowMs <= this.#droppedBelowMs) return;
     this.#droppedBelowMs = belowMs;
     for (const [name, city] of this.#cities) {
       city.panes.dropBefore(belowMs, (at, [source, , , values]) => this.#leave(name, at, source, values));
-      for (const end of city.gauges.keys()) if (end - windowMs < belowMs) city.gauges.delete(end);
+      for (const end of city.gauges.keys()) if (end - windows.windowMs < belowMs) city.gauges.delete(end);
       const nothing = city.panes.empty && city.gauges.size === 0;
       const closed = Math.min(this.#rideClosedMs, this.#supplyClosedMs);
       if (nothing && this.#judge.isPast(city, closed)) this.#cities.delete(name);
@@ -277,22 +271,18 @@ export class CitiesFold implements Fold {
     return this.#cities.get(name)?.panes.parts(endMs) ?? [];
   }
 
-  /** A guess at the running minute: what it has so far, and of the one before what it has not run yet. */
   #provisionalSurge(city: City, endMs: number): number | null {
     const rideMs = this.#sources.rideMs;
     if (rideMs === null || !Number.isFinite(rideMs)) return null;
     const run = (rideMs + this.#context.windows.delayMs - (endMs - paneMs)) / paneMs;
-    if (run <= 0 || run > 2) return null;
-    const [before, now] = [endMs - 2 * paneMs, endMs - paneMs].map((at) =>
-      city.panes.values(at)?.[field.requests] ?? 0
-    ) as [number, number];
-    return city.market.provisional(endMs, now + before * Math.max(0, 1 - run));
+    return run <= 0 || run > 2 ? null : city.provisionalSurge(endMs, run);
   }
 
   #city(name: string): City {
     let city = this.#cities.get(name);
     if (city === undefined) {
       city = new City(this.#context);
+      if (this.#judge.isWarmingUp) city.alerts.warmUp();
       city.panes.dropBefore(this.#droppedBelowMs);
       this.#cities.set(name, city);
     }
@@ -303,14 +293,25 @@ export class CitiesFold implements Fold {
     return [...this.#cities].sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
-  /** A cold start publishes every window it holds once. */
+  since(offset: number): void {
+    if (offset === 0) return;
+    const { partitionOf } = this.#context;
+    this.#judge.warmUp((city) => partitionOf("city-partials", utf8(city)) === this.#partition);
+  }
+
+  /** Takes a transition of `alerts` from before a cold start. */
+  recall(record: LogRecord): void {
+    this.#judge.recall(record);
+  }
+
+  /** A cold start publishes every window it holds once, and its alerts go on from where they were. */
   markAll(): void {
+    const closedMs = { rides: this.#rideClosedMs, supply: this.#supplyClosedMs };
+    this.#judge.warmedUp(closedMs, (name) => this.#city(name));
     for (const city of this.#cities.values()) {
       for (const end of city.panes.ends(-Infinity, Infinity)) city.owed.add(end);
     }
   }
-
-  since(_offset: number): void {}
 
   *entries(): Generator<FoldEntry> {
     const closed = [this.#rideClosedMs, this.#supplyClosedMs].map((ms) => ms === Infinity ? "end" : ms);
@@ -393,6 +394,7 @@ export function citiesStage(context: StageContext): Stage<CitiesFold> {
     source: "city-partials",
     declaresIdle: false,
     warmUpMs: 2 * windowMs + latenessMs + holdMs + usualMs,
-    create: () => new CitiesFold(context),
+    recalls: "alerts",
+    create: (partition) => new CitiesFold(context, partition),
   };
 }

@@ -2,10 +2,11 @@
 import type { CityPanesState } from "../windows/merge.ts";
 import { CityPanes } from "../windows/merge.ts";
 import type { CellCounts } from "../windows/cells.ts";
+import { paneMs } from "../windows/settings.ts";
 import { CityAlerts, type CityAlertsState } from "./city_alerts.ts";
 import { CityMarket, type CityMarketState } from "./city_market.ts";
 import type { StageContext } from "./context.ts";
-import { paneWidth } from "./pane_fields.ts";
+import { field, paneWidth } from "./pane_fields.ts";
 import type { RideSums, Supply, Usual } from "./rule_figures.ts";
 
 /** Frozen at a window's end: open requests from the ride sources, drivers from the location sources. */
@@ -56,6 +57,13 @@ export class City {
     const { requests, events } = this.market.usual(boundaryMs);
     gauges.open = rides.sums[0] ?? 0;
     gauges.rides = { ...rides, usual: { requests, events } };
+  }
+
+  /** A guess at the minute before `endMs`, which has run that far: what it has, and of the one before what is to come. */
+  provisionalSurge(endMs: number, run: number): number | null {
+    const requests = (paneStartMs: number) => this.panes.values(paneStartMs)?.[field.requests] ?? 0;
+    const still = requests(endMs - 2 * paneMs) * Math.max(0, 1 - run);
+    return this.market.provisional(endMs, requests(endMs - paneMs) + still);
   }
 
   state(): CityState {

@@ -14,6 +14,7 @@ import {
   judge,
   type Judgement,
 } from "../alerts/judge.ts";
+import { noRows, recalledMemory, type Rows, rowsAfter, type Told } from "../alerts/recalled.ts";
 import type { AlertRule, Figures, Moment } from "../alerts/rule.ts";
 import type { AlertTransition } from "../../schemas/alert.ts";
 import type { Outbox } from "../fold.ts";
@@ -38,6 +39,7 @@ export type ClosedBoundary = {
 export type CityAlertsState = {
   memories: [rule: string, memory: AlertMemory][];
   eventsMs: number | null;
+  supplyMs: number | null;
 };
 
 /** A city silent for so long is no news any more. */
@@ -50,6 +52,10 @@ export class CityAlerts {
   #memories = new Map<string, AlertMemory>();
   /** End of the last window that had events; null before the first and after giving up. */
   #eventsMs: number | null = null;
+  /** The last boundary with drivers; null before the first and after giving up. */
+  #supplyMs: number | null = null;
+  /** Counted while a cold start warms up; null at all other times. */
+  #rows: Map<string, Rows> | null = null;
 
   constructor(context: StageContext) {
     this.#context = context;
@@ -60,11 +66,13 @@ export class CityAlerts {
     const { city, boundaryMs, moment, figures, isSilent } = closed;
     const hasEvents = moment === "rides" && (figures.total_events ?? 0) > 0;
     if (hasEvents) this.#eventsMs = boundaryMs;
+    if (moment === "supply") this.#supplyMs = boundaryMs;
     const givesUp = moment === "rides" && !hasEvents && this.#eventsMs !== null &&
       boundaryMs >= this.#eventsMs + givenUpMs;
     for (const rule of rules) {
       if (rule.moment !== moment || !rule.covers(city) || (isSilent && !rule.isSilence && !givesUp)) continue;
       const memory = this.#memories.get(keyOf(rule)) ?? calm;
+      this.#rows?.set(keyOf(rule), rowsAfter(rule, this.#rows.get(keyOf(rule)) ?? noRows, figures));
       const judged = givesUp && (rule.isSilence || isSilent)
         ? givenUp(memory, boundaryMs)
         : judge(rule, memory, boundaryMs, figures);
@@ -74,6 +82,47 @@ export class CityAlerts {
       this.#tell(rule, { state: stateOf(rule, judged.change), sinceMs }, closed, out);
     }
     if (givesUp) this.#eventsMs = null;
+  }
+
+  /** When a day will have passed without drivers, while an alert about them is open. */
+  supplyEndsMs(rules: readonly AlertRule[]): number | null {
+    return this.#supplyMs !== null && this.#isOpen(rules, "supply") ? this.#supplyMs + givenUpMs : null;
+  }
+
+  /** After a day without drivers no alert about them is news any more. */
+  endSupply(rules: readonly AlertRule[], closed: ClosedBoundary, out: Outbox): void {
+    if (this.supplyEndsMs(rules) !== closed.boundaryMs) return;
+    this.withdraw(rules, [], closed, out);
+    this.#supplyMs = null;
+  }
+
+  /** A cold start warms up: what its judgements come to counts for nothing, but rows do. */
+  warmUp(): void {
+    this.#rows = new Map();
+  }
+
+  /** The warm-up is over: every rule of the moment goes on from what was told of it, up to the boundary. */
+  recall(
+    rules: readonly AlertRule[],
+    told: ReadonlyMap<string, readonly Told[]>,
+    { city, moment, boundaryMs }: Pick<ClosedBoundary, "city" | "moment" | "boundaryMs">,
+  ): void {
+    // Silence first: it says best when the city was heard of last.
+    for (const rule of rules.toSorted((a, b) => Number(b.isSilence) - Number(a.isSilence))) {
+      if (rule.moment !== moment || !rule.covers(city)) continue;
+      const past = (told.get(rule.name) ?? []).filter((t) => t.boundaryMs <= boundaryMs);
+      const memory = recalledMemory(rule, past, this.#rows?.get(keyOf(rule)) ?? noRows, boundaryMs);
+      this.#memories.set(keyOf(rule), memory);
+      if (memory.state === "ok") continue;
+      const heardMs = rule.isSilence ? memory.sinceMs - paneMs : past.at(-1)!.boundaryMs;
+      if (moment === "rides") this.#eventsMs ??= heardMs;
+      else this.#supplyMs ??= heardMs;
+    }
+  }
+
+  /** Both moments have been recalled. */
+  warmedUp(): void {
+    this.#rows = null;
   }
 
   /** Ends the alerts of rules of that moment that are no longer in force, or cover the city no longer. */
@@ -116,7 +165,7 @@ export class CityAlerts {
       if (memory?.state !== "pending") continue;
       for (let i = 1; i <= rule.forBoundaries; i++) after.push(memory.sinceMs + i * paneMs);
     }
-    if (this.#isRideOpen(rules)) after.push(this.#eventsMs + givenUpMs);
+    if (this.#isOpen(rules, "rides")) after.push(this.#eventsMs + givenUpMs);
     return after.filter((ms) => ms > beforeMs && ms <= untilMs);
   }
 
@@ -134,17 +183,18 @@ export class CityAlerts {
   }
 
   state(): CityAlertsState {
-    return { memories: [...this.#memories], eventsMs: this.#eventsMs };
+    return { memories: [...this.#memories], eventsMs: this.#eventsMs, supplyMs: this.#supplyMs };
   }
 
-  restore({ memories, eventsMs }: CityAlertsState): void {
+  restore({ memories, eventsMs, supplyMs }: CityAlertsState): void {
     this.#memories = new Map(memories);
     this.#eventsMs = eventsMs;
+    this.#supplyMs = supplyMs;
   }
 
-  #isRideOpen(rules: readonly AlertRule[]): boolean {
+  #isOpen(rules: readonly AlertRule[], moment: Moment): boolean {
     return rules.some((rule) =>
-      rule.moment === "rides" && (this.#memories.get(keyOf(rule))?.state ?? "ok") !== "ok"
+      rule.moment === moment && (this.#memories.get(keyOf(rule))?.state ?? "ok") !== "ok"
     );
   }
 

@@ -20,6 +20,7 @@ import type { Passed } from "./city_sources.ts";
 import type { StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
 import { endedRides, rideFigures, type RideSums, type Supply, supplyFigures } from "./rule_figures.ts";
+import { RecalledAlerts } from "./recalled_alerts.ts";
 import { decodeRules } from "./rule_record.ts";
 import { Takeover, type TakeoverState } from "./takeover.ts";
 
@@ -33,11 +34,45 @@ export class CityJudge {
   readonly #rules = new RuleBook();
   readonly #takeover: Takeover;
   readonly #cities: ReadonlyMap<string, City>;
+  /** What was told before a cold start; null when it is no cold start, or warm by now. */
+  #recalled: RecalledAlerts | null = null;
 
   constructor(context: StageContext, cities: ReadonlyMap<string, City>) {
     this.#context = context;
     this.#takeover = new Takeover(context.cut.fromMs);
     this.#cities = cities;
+  }
+
+  /** A cold start begins. `isOurs`: whether the partition folds that city. */
+  warmUp(isOurs: (city: string) => boolean): void {
+    this.#recalled = new RecalledAlerts(this.#context.generation, isOurs);
+  }
+
+  /** Takes a record of `alerts` from before the cold start. */
+  recall(record: LogRecord): void {
+    this.#recalled?.take(record);
+  }
+
+  get isWarmingUp(): boolean {
+    return this.#recalled !== null;
+  }
+
+  /**
+   * The warm-up is over: alerts go on from what was told up to the closed boundaries, not from what a warm-up without
+   * their beginnings made of them. Before the cut nothing was told, and the warm-up is all there is.
+   */
+  warmedUp(closedMs: Record<Moment, number>, cityOf: (name: string) => City): void {
+    const told = this.#recalled?.cities ?? new Map<string, never>();
+    this.#recalled = null;
+    for (const moment of ["rides", "supply"] as const) {
+      const boundaryMs = closedMs[moment];
+      if (!isPublished(this.#context.cut, boundaryMs)) continue;
+      const rules = this.#rules.rules(moment);
+      for (const name of new Set([...told.keys(), ...this.#cities.keys()])) {
+        cityOf(name).alerts.recall(rules, told.get(name) ?? new Map(), { city: name, moment, boundaryMs });
+      }
+    }
+    for (const city of this.#cities.values()) city.alerts.warmedUp();
   }
 
   /** Takes a set of rules over; false when the record is none. */
@@ -57,10 +92,12 @@ export class CityJudge {
     const { beforeMs, knownMs } = passed;
     const takeover = this.#takeover.in(passed);
     const switches = this.#rules.switches(moment, paneMs).filter((ms) => ms > beforeMs && ms <= knownMs);
-    const rules = this.#rules.rules("rides");
-    const silent = moment === "supply"
-      ? []
-      : [...this.#cities.values()].flatMap((city) => city.alerts.silentBoundaries(rules, beforeMs, knownMs));
+    const rules = this.#rules.rules(moment);
+    const silent = [...this.#cities.values()].flatMap(({ alerts }) =>
+      moment === "rides"
+        ? alerts.silentBoundaries(rules, beforeMs, knownMs)
+        : [alerts.supplyEndsMs(rules) ?? Infinity].filter((ms) => ms > beforeMs && ms <= knownMs)
+    );
     return [...takeover, ...switches, ...silent];
   }
 
@@ -105,6 +142,12 @@ export class CityJudge {
     const whole = { ...usual, available };
     const figures = { ...rideFigures(sums, whole), ...supplyFigures(said, surge, whole) };
     city.alerts.judge(this.#rules.rules("supply"), closedOf("supply", name, boundaryMs, figures, sums), out);
+  }
+
+  /** Nothing was said of the city's drivers: once that has lasted a day, nothing about them stays open. */
+  judgeNoSupply(name: string, boundaryMs: number, out: Outbox): void {
+    const { alerts } = this.#cities.get(name)!;
+    alerts.endSupply(this.#rules.rules("supply"), closedOf("supply", name, boundaryMs, {}, undefined), out);
   }
 
   /** Another set comes into force: what it no longer has is ended. */

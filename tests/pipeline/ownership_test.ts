@@ -4,12 +4,17 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import type { Fold } from "../../src/fold.ts";
 import { fromUtf8, utf8 } from "../../src/ids.ts";
-import type { LogRecord, NewRecord } from "../../src/log/port.ts";
+import { memoryLog } from "../../src/log/memory.ts";
+import type { LogRecord, NewRecord, TopicPartition } from "../../src/log/port.ts";
+import { topicName, topicSpecs } from "../../src/log/topics.ts";
 import { claimSource, feed } from "../../src/node/replay.ts";
 import { startPipeline } from "../../src/node/pipeline.ts";
 import { PartitionActor } from "../../src/runtime/partition.ts";
+import { restore } from "../../src/runtime/restore.ts";
 import { memorySnapshots } from "../../src/snapshots/memory.ts";
+import { citiesStage } from "../../src/stages/cities.ts";
 import { ridesStage } from "../../src/stages/rides.ts";
 import { isoTime, systemClock } from "../../src/time.ts";
 import type { SentItem } from "../../src/traffic/item.ts";
@@ -90,6 +95,71 @@ describe("a cold start", () => {
       assert.deepEqual(dead, ["poison", "more poison"], offsets.join(" "));
       assert.ok(published.some((p) => p.topic === "city-partials"));
     }
+  });
+
+  it("of the cities reads all of alerts back before its first record, one from the beginning nothing", async () => {
+    const log = memoryLog({ clock: systemClock });
+    await log.ensureTopics(topicSpecs({ prefix: "", generation: 1 }, 2 ** 30));
+    const stage = citiesStage(context);
+    const [tp, cold] = [0, 1].map((partition) => ({ topic: "city-partials-g1", partition })) as [
+      TopicPartition,
+      TopicPartition,
+    ];
+    const said: NewRecord[] = [0, 1, 2].flatMap((n) =>
+      Array.from({ length: context.partitions["alerts"] }, (_, partition) => ({
+        ...{ topic: "alerts", partition, key: null, value: utf8(`${n} of ${partition}`) },
+      }))
+    );
+    const partials = [tp, cold].flatMap((at) =>
+      ["a", "b"].map((v) => ({ ...at, key: null, value: utf8(v) }))
+    );
+    await log.append([...said, ...partials]);
+    await log.ensureTopics(topicSpecs({ prefix: "", generation: 1 }, 0));
+    await log.housekeep(({ topic, partition }) => topic === cold.topic && partition === 1 ? 1 : 0);
+    const calls: string[] = [];
+    const started = async (at: TopicPartition) => {
+      const seen: Fold = {
+        ...{ fold: () => {}, flush: () => true, markAll: () => {}, *entries() {}, restore: () => {} },
+        status: () => ({ watermarkMs: null, actors: {} }),
+        since: (offset) => void calls.push(`since ${offset}`),
+        recall: ({ value }) => void calls.push(fromUtf8(value)),
+      };
+      await restore({ ...stage, create: () => seen }, at, null, { log, group: "g", recalled: "alerts" });
+      return calls.splice(0);
+    };
+    assert.deepEqual(await started(tp), ["since 0"]);
+    const [first, ...recalled] = await started(cold);
+    assert.equal(first, "since 1");
+    assert.deepEqual(recalled.sort(), said.map(({ value }) => fromUtf8(value)).sort());
+    await log.close();
+  });
+
+  it("is told by its host where the alerts are", async () => {
+    const held = memoryLog({ clock: systemClock });
+    const naming = { prefix: "", generation: 1 };
+    const partials = topicName("city-partials", naming);
+    await held.ensureTopics(topicSpecs(naming, 2 ** 30));
+    const partitions = Array.from({ length: context.partitions["city-partials"] }, (_, p) => p);
+    await held.append(
+      partitions.map((partition) => ({ topic: partials, partition, key: null, value: utf8("old") })),
+    );
+    await held.ensureTopics(topicSpecs(naming, 0));
+    await held.housekeep(({ topic }) => topic === partials ? 1 : 0);
+    let asked = 0;
+    const log = {
+      ...held,
+      bounds(topic: string) {
+        if (topic === "alerts") asked++;
+        return held.bounds(topic);
+      },
+    };
+    const pipeline = await startPipeline({
+      ...{ config: quick, log, store: memorySnapshots(), clock: systemClock, input: { kind: "live" } },
+      onStopped: (_, error) => assert.fail(String(error)),
+    });
+    await eventually("every partition of the cities has asked", () => asked >= partitions.length);
+    pipeline.abandon();
+    await held.close();
   });
 });
 

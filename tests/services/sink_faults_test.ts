@@ -264,7 +264,7 @@ describe("ClickHouse sink under faults", () => {
       await until(
         "it stopped in the middle",
         async () => zombie.lines.filter((line) => line === step).length >= 9,
-        aMinute,
+        3 * aMinute,
       );
       const heir = startChild({ ...sink, insertRowsMax: 700 });
       await drained(name, heir);

@@ -11,7 +11,7 @@ import { entriesOf, json, locationLog, restoreInto, rideLog } from "./records.ts
 import { stageContext } from "./stage_context.ts";
 
 const context = stageContext();
-const newFold = () => new CitiesFold(context);
+const newFold = () => new CitiesFold(context, 0);
 
 /** The partial streams of two partitions of rides and one of positions. */
 const streams = (steps: number) =>

@@ -7,7 +7,7 @@ import { json } from "./records.ts";
 import { closing, foldAll, pane, told, windowsIn } from "./partial_streams.ts";
 import { at, stageContext } from "./stage_context.ts";
 
-const newFold = () => new CitiesFold(stageContext());
+const newFold = () => new CitiesFold(stageContext(), 0);
 const minute = (n: number) => at(60 * n);
 const rides = (partition: number, nextOffset: number, watermarkMinute: number) =>
   told({ partition, next_offset: nextOffset, watermark_ms: minute(watermarkMinute) });
@@ -186,7 +186,7 @@ describe("CitiesFold: panes that left", () => {
   it("stay for as long as the sources accept late events, however short they are held otherwise", () => {
     const { windows, ...context } = stageContext();
     const patient = { ...windows, latenessMs: 360 * 60_000, holdMs: 60_000 };
-    const fold = new CitiesFold({ ...context, windows: patient });
+    const fold = new CitiesFold({ ...context, windows: patient }, 0);
     const late = told({ next_offset: 3, panes: [pane(5, 2, 2)], watermark_ms: minute(300) });
     foldAll(fold, [...kept, rides(0, 2, 300), rides(1, 2, 300), late]);
     assert.deepEqual(fold.missed, []);

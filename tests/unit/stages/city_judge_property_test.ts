@@ -12,7 +12,7 @@ import { entriesOf, json, locationLog, restoreInto, rideLog } from "./records.ts
 import { at, stageContext } from "./stage_context.ts";
 
 const context = stageContext();
-const newFold = () => new CitiesFold(context);
+const newFold = () => new CitiesFold(context, 0);
 const streams = (steps: number) =>
   fc.tuple(rideLog(steps), rideLog(steps), locationLog(steps), fc.integer({ min: 1, max: 5 })).map(
     ([a, b, c, flushEvery]): LogRecord[][] => [
@@ -153,7 +153,7 @@ describe("CityJudge of a generation that takes over", () => {
     fc.assert(
       fc.property(streams(25), turns, turns, (sources, one, other) => {
         const [a, b] = [one, other].map((t) =>
-          said(foldAll(new CitiesFold(cut), [rulesAt(1, 0, loud), ...interleaved(sources, t)])).alerts
+          said(foldAll(new CitiesFold(cut, 0), [rulesAt(1, 0, loud), ...interleaved(sources, t)])).alerts
         );
         assert.deepEqual(b, a);
       }),
@@ -176,7 +176,7 @@ describe("CityJudge of a generation that takes over", () => {
           }
           return m;
         };
-        assert.deepEqual(state(foldAll(new CitiesFold(cut), records)), state(foldAll(newFold(), records)));
+        assert.deepEqual(state(foldAll(new CitiesFold(cut, 0), records)), state(foldAll(newFold(), records)));
       }),
       { numRuns: 25 },
     ));

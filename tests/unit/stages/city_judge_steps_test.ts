@@ -14,6 +14,7 @@ const minutes = (from: number, to: number) => Array.from({ length: to - from + 1
 const newFold = (cutMinute?: number) =>
   new CitiesFold(
     stageContext(cutMinute === undefined ? {} : { cut: { fromMs: minute(cutMinute), untilMs: null } }),
+    0,
   );
 const rule = (name: string, value: string, over: object = {}) => ({
   name,

@@ -10,7 +10,7 @@ import { json } from "./records.ts";
 import { foldAll, told, windowsIn } from "./partial_streams.ts";
 import { at, stageContext } from "./stage_context.ts";
 
-const newFold = () => new CitiesFold(stageContext());
+const newFold = () => new CitiesFold(stageContext(), 0);
 const minute = (n: number) => at(60 * n);
 const minutes = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const cell = "881e02c29bfffff";

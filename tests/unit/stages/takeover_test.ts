@@ -13,7 +13,7 @@ import { at, stageContext } from "./stage_context.ts";
 
 const minute = (n: number) => at(60 * n);
 const newFold = (cut: Partial<Cut>) =>
-  new CitiesFold(stageContext({ cut: { fromMs: null, untilMs: null, ...cut } }));
+  new CitiesFold(stageContext({ cut: { fromMs: null, untilMs: null, ...cut } }), 0);
 const rides = (partition: number, watermarkMinute: number) =>
   told({ partition, next_offset: 10 * watermarkMinute, watermark_ms: minute(watermarkMinute) });
 const both = (watermarkMinute: number) => [rides(0, watermarkMinute), rides(1, watermarkMinute)];
