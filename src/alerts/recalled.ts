@@ -5,7 +5,7 @@
  * told nowhere: it is counted while the start warms up, which is longer than any rule waits.
  */
 import type { AlertTransition } from "../../schemas/alert.ts";
-import { paneMs } from "../windows/settings.ts";
+import { minuteMs } from "../time.ts";
 import { type AlertMemory, flappingMs, isBreach, isRecovery } from "./judge.ts";
 import type { AlertRule, Figures } from "./rule.ts";
 
@@ -41,7 +41,7 @@ export function recalledMemory(
     return { state: "ok", sinceMs: 0, streak: 0, fired: hourBefore(boundaryMs) };
   }
   const { sinceMs } = newest;
-  const boundariesSince = (ms: number) => Math.floor((boundaryMs - ms) / paneMs);
+  const boundariesSince = (ms: number) => Math.floor((boundaryMs - ms) / minuteMs);
   if (newest.state === "pending") {
     // Silence breaches at every boundary while it lasts, and may have begun before the warm-up.
     const most = boundariesSince(sinceMs) + 1;
