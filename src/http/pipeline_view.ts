@@ -90,6 +90,18 @@ const nameOf = ({ topic, partition }: { topic: string; partition: number }): str
 const worst = <T>(some: readonly T[], of: (one: T) => number): T | undefined =>
   some.toSorted((a, b) => of(b) - of(a))[0];
 
+/** A topic of whose partitions more are idle than that is a quiet one. */
+const silentShareMax = 0.25;
+
+/** Partitions that had records and have had none for long, where nearly all others of their topic go on. */
+function silentAmongNeighbours(partitions: readonly PartitionView[]): PartitionView[] {
+  return [...Map.groupBy(partitions, (p) => p.topic).values()].flatMap((all) => {
+    const idle = all.filter((p) => p.idle);
+    if (idle.length > all.length * silentShareMax) return [];
+    return idle.filter((p) => (p.watermark_behind_seconds ?? 0) > behindSecondsMax);
+  }).toSorted((a, b) => (b.watermark_behind_seconds ?? 0) - (a.watermark_behind_seconds ?? 0));
+}
+
 /** The first thing that is wrong, in the order in which one fault causes another. */
 export function verdictOf(
   { partitions, sink, nodes, watermarks }: Pick<
@@ -179,6 +191,18 @@ export function verdictOf(
   if (mute !== undefined) {
     const waiting = `${mute.pending} messages wait, the oldest for ${Math.round(mute.oldest_seconds)} s`;
     return say("fault", mute.receiver, `${mute.receiver} is not told of alerts: ${mute.failing}; ${waiting}`);
+  }
+  const [alone, ...others] = silentAmongNeighbours(partitions);
+  if (alone !== undefined) {
+    const ago = Math.round(alone.watermark_behind_seconds ?? 0);
+    return say(
+      "watch",
+      nameOf(alone),
+      `${nameOf(alone)} is silent${
+        more([alone, ...others])
+      }, its neighbours are not: its events end ${ago} s ago`,
+      "Its producers send nothing, or to other partitions. Windows close without it.",
+    );
   }
   if (health.draining) return say("watch", null, "This node is shutting down");
   if (!health.ready) return say("watch", null, health.causes[0] ?? "This node is not ready");

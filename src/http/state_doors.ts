@@ -73,7 +73,8 @@ const stateOrder: readonly PartitionView["state"][] = [
 export function worstPartitions(views: readonly PartitionView[]): PartitionView[] {
   return [...views].sort((a, b) =>
     stateOrder.indexOf(a.state) - stateOrder.indexOf(b.state) || b.lag_seconds - a.lag_seconds ||
-    b.lag_records - a.lag_records || Number(b.holds_watermark) - Number(a.holds_watermark) ||
+    b.lag_records - a.lag_records || Number(b.idle) - Number(a.idle) ||
+    Number(b.holds_watermark) - Number(a.holds_watermark) ||
     (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition)
   );
 }

@@ -140,8 +140,8 @@ export const foldBugs: readonly Bug[] = [
     changes: [
       change(
         cities,
-        'import { dayMs } from "../time.ts";',
-        'import { dayMs, systemClock } from "../time.ts";',
+        'import { utf8 } from "../ids.ts";',
+        'import { utf8 } from "../ids.ts"; import { systemClock } from "../time.ts";',
       ),
       change(
         cities,

@@ -83,8 +83,8 @@ export const logAndSnapshotBugs: readonly Bug[] = [
     by: "simulation",
     changes: [change(
       partition,
-      "if (this.#publishFrom === null) await this.#options.publisher.publish(outputs, this.#stop.signal);",
-      "if (this.#publishFrom === null) void this.#options.publisher.publish(outputs, this.#stop.signal).catch(() => {});",
+      "await this.#options.publisher.publish(outputs, this.#stop.signal);",
+      "void this.#options.publisher.publish(outputs, this.#stop.signal).catch(() => {});",
     )],
   },
   {

@@ -77,6 +77,24 @@ describe("verdictOf", () => {
         null,
       ],
       [
+        "one of many that is silent while the others are not",
+        judged([{}, {}, {}, { idle: true, watermark_behind_seconds: 121 }]),
+        "watch",
+        "ride-events/3",
+      ],
+      [
+        "one of many that has been silent for a moment",
+        judged([{}, {}, {}, { idle: true, watermark_behind_seconds: 119 }]),
+        "well",
+        null,
+      ],
+      [
+        "a topic with little on it",
+        judged([{}, {}, ...Array(2).fill({ idle: true, watermark_behind_seconds: 900 })]),
+        "well",
+        null,
+      ],
+      [
         "a broken sink",
         judged([{}], { sink: { ...sink, state: "failing", error: "refused" } }),
         "fault",
