@@ -12,6 +12,7 @@ const groups: Record<string, string[]> = {
     "tests/conformance",
     "tests/recount",
     "tests/faults",
+    "tests/fuzz",
   ],
   "pipeline": ["tests/pipeline", "tests/golden", "tests/simulation"],
 };

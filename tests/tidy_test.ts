@@ -7,6 +7,8 @@ import { describe, it } from "node:test";
 import { settings } from "../src/config.ts";
 import { limits } from "../src/limits.ts";
 import { registry } from "../src/telemetry/metrics.ts";
+import { changed } from "./simulation/planted/bug.ts";
+import { bugs } from "./simulation/planted/bugs.ts";
 import { bannedUses } from "./tidy/banned.ts";
 import { sectionBreaches } from "./tidy/code_sections.ts";
 import {
@@ -301,6 +303,17 @@ describe("faults", () => {
   });
 
   it("every row names tests that are there", () => none(faultBreaches(readText("docs/FAULTS.md"), textOf)));
+});
+
+describe("planted bugs", () => {
+  it("one whose text is gone is found", async () => {
+    const changes = [{ file: "deno.json", find: "no such text", put: "" }];
+    await assert.rejects(changed({ name: "x", by: "simulation", changes }, readText), /0 times, wanted once/);
+  });
+
+  it("can all be planted: a change of the code takes its bugs along (tests/simulation/planted/)", async () => {
+    for (const bug of bugs) await changed(bug, readText);
+  });
 });
 
 describe("glossary", () => {

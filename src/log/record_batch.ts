@@ -9,6 +9,7 @@
  * All little-endian; headers are JSON text, length 0 for none. A batch ends where its last record ends: a reader
  * that comes out elsewhere has been given torn bytes.
  */
+import { WaymarkError } from "../errors.ts";
 import { fromUtf8, utf8 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import type { LogRecord, NewRecord, RecordHeaders } from "./port.ts";
@@ -114,6 +115,7 @@ export function skipTo(cursor: BatchCursor, offset: number): void {
   invariant(offset >= cursor.offset, () => `a cursor at ${cursor.offset} cannot go back to ${offset}`);
   for (; cursor.offset < offset; cursor.offset++) {
     const at = cursor.position;
+    refuseBeyond(cursor, at + headBytes);
     const keyLength = view.getUint32(at + 4, true);
     cursor.position = at + headBytes + view.getUint32(at, true) + (keyLength === noKey ? 0 : keyLength) +
       view.getUint32(at + 8, true);
@@ -127,6 +129,7 @@ export function readRecords(cursor: BatchCursor, into: LogRecord[], recordsMax: 
   const view = viewOf(bytes);
   let { offset, position } = cursor;
   for (; offset < end && into.length < recordsMax; offset++) {
+    refuseBeyond(cursor, position + headBytes);
     const valueLength = view.getUint32(position, true);
     const keyLength = view.getUint32(position + 4, true);
     const headersLength = view.getUint32(position + 8, true);
@@ -135,17 +138,45 @@ export function readRecords(cursor: BatchCursor, into: LogRecord[], recordsMax: 
     const valueAt = keyLength === noKey ? keyAt : keyAt + keyLength;
     const headersAt = valueAt + valueLength;
     position = headersAt + headersLength;
+    refuseBeyond(cursor, position);
     into.push({
       offset,
       timestampMs,
       key: keyLength === noKey ? null : bytes.subarray(keyAt, valueAt),
       value: bytes.subarray(valueAt, headersAt),
-      headers: headersLength === 0 ? null : JSON.parse(fromUtf8(bytes.subarray(headersAt, position))),
+      headers: headersLength === 0 ? null : headersIn(bytes.subarray(headersAt, position)),
     });
   }
   cursor.offset = offset;
   cursor.position = position;
   refuseTorn(cursor);
+}
+
+function headersIn(bytes: Uint8Array): RecordHeaders {
+  let headers: unknown;
+  try {
+    headers = JSON.parse(fromUtf8(bytes));
+  } catch {
+    headers = null;
+  }
+  invariant(
+    typeof headers === "object" && headers !== null &&
+      Object.values(headers).every((v) => typeof v === "string"),
+    "the headers of a stored record are texts by name",
+  );
+  return headers as RecordHeaders;
+}
+
+/** Once or twice a record: nothing is made where nothing is wrong. */
+function refuseBeyond(cursor: BatchCursor, position: number): void {
+  if (position > cursor.bytes.length) refuseTornAt(cursor, position);
+}
+
+function refuseTornAt({ bytes, offset, end }: BatchCursor, position: number): never {
+  throw new WaymarkError(
+    "invariant_broken",
+    `a record of a batch from ${offset} to ${end} ends at byte ${position} of ${bytes.length}`,
+  );
 }
 
 function refuseTorn({ bytes, offset, position, end }: BatchCursor): void {

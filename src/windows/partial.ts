@@ -8,6 +8,7 @@
 import { fromUtf8 } from "../ids.ts";
 import { outgoing } from "../outgoing.ts";
 import type { CellCounts } from "./cells.ts";
+import { paneMs } from "./settings.ts";
 
 /** The byte format written; a release reads its own and the previous one. */
 export const partialFormat = 1;
@@ -58,16 +59,81 @@ export function encodePartial(partial: Partial): Uint8Array {
   return outgoing(JSON.stringify(partial));
 }
 
-/** The record, or null when it is not one of ours in a format this release reads. */
+/**
+ * The record, or null when it is not one of ours in a format this release reads. Whoever may write to the topic could
+ * otherwise stop every city with one record, or have them count windows of all times for ever: so it is checked in full.
+ */
 export function decodePartial(value: Uint8Array): Partial | null {
+  let read: unknown;
   try {
-    const partial = JSON.parse(fromUtf8(value)) as Partial;
-    return partial !== null && typeof partial === "object" && partial.format === partialFormat &&
-        Array.isArray(partial.panes) && Array.isArray(partial.closings) &&
-        typeof partial.source?.topic === "string"
-      ? partial
-      : null;
+    read = JSON.parse(fromUtf8(value));
   } catch {
     return null;
   }
+  return isPartial(read) ? read : null;
+}
+
+function isPartial(read: unknown): read is Partial {
+  if (typeof read !== "object" || read === null) return false;
+  const partial = read as Unchecked<Partial>;
+  const source = partial.source as Unchecked<SourceId> | null | undefined;
+  const idle = partial.idle as { stand_in_ms?: unknown } | null | undefined;
+  return partial.format === partialFormat && typeof partial.fold_version === "string" &&
+    isCount(partial.generation) && isCount(partial.log_epoch) &&
+    typeof source?.topic === "string" && isCount(source.partition) && isCount(partial.next_offset) &&
+    Array.isArray(partial.panes) && partial.panes.every(isPane) &&
+    Array.isArray(partial.closings) && partial.closings.every(isClosing) &&
+    (partial.watermark_ms === undefined || isTimeOrNull(partial.watermark_ms)) &&
+    (idle === undefined || (typeof idle === "object" && idle !== null && isTimeOrNull(idle.stand_in_ms))) &&
+    isFlag(partial.provisional) && isFlag(partial.ended) &&
+    (partial.since_ms === undefined || isTime(partial.since_ms));
+}
+
+type Unchecked<T> = { readonly [K in keyof T]?: unknown };
+
+/** Records that changed one pane of one partition. Those of a window are summed into a rev, which has 14 digits. */
+const positionMax = 100_000_000_000;
+/** As far as a Date reaches. */
+const timeMsMax = 8_640_000_000_000_000;
+/** Values of a register or a closing: its fields, and a histogram. */
+const valuesMax = 256;
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isPosition = (value: unknown): boolean => isCount(value) && (value as number) <= positionMax;
+const isTime = (value: unknown): boolean =>
+  typeof value === "number" && value >= -timeMsMax && value <= timeMsMax;
+const isTimeOrNull = (value: unknown): boolean => value === null || isTime(value);
+const isBoundary = (value: unknown): boolean => isTime(value) && (value as number) % paneMs === 0;
+const isFlag = (value: unknown): boolean => value === undefined || value === true;
+
+function isValues(values: unknown): boolean {
+  if (!Array.isArray(values) || values.length > valuesMax) return false;
+  for (const value of values) if (!Number.isSafeInteger(value)) return false;
+  return true;
+}
+
+function isPane(entry: unknown): boolean {
+  if (!Array.isArray(entry) || entry.length !== 6) return false;
+  const [city, paneStartMs, position, offset, values, riders] = entry as unknown[];
+  return isName(city) && isBoundary(paneStartMs) && isPosition(position) && isCount(offset) &&
+    isValues(values) &&
+    isPacked(riders);
+}
+
+function isClosing(entry: unknown): boolean {
+  if (!Array.isArray(entry) || entry.length !== 5) return false;
+  const [city, boundaryMs, position, values, cells] = entry as unknown[];
+  return isName(city) && isBoundary(boundaryMs) && isCount(position) && isValues(values) &&
+    Array.isArray(cells) && cells.every(isCell);
+}
+
+const isName = (value: unknown): boolean => typeof value === "string" && value !== "";
+const isCell = (entry: unknown): boolean =>
+  Array.isArray(entry) && entry.length === 2 && isName(entry[0]) && Number.isSafeInteger(entry[1]);
+
+/** Hashes of 8 bytes each, as packHashes writes them. */
+function isPacked(text: unknown): boolean {
+  if (typeof text !== "string" || !/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return false;
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  return (text.length / 4 * 3 - padding) % 8 === 0;
 }

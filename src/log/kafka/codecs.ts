@@ -49,6 +49,7 @@ export async function decompressed(stored: Buffer, compression: number): Promise
     case compressionCodes.snappy:
       return fromSnappy(stored);
     case compressionCodes.lz4:
+      refuseLarger(lz4BytesAtMost(stored));
       return await decompressFrame(stored);
     case compressionCodes.zstd:
       return zstdDecompressSync(stored, { maxOutputLength: plainBytesMax });
@@ -60,6 +61,42 @@ export async function decompressed(stored: Buffer, compression: number): Promise
   }
 }
 
+function refuseLarger(bytes: number): void {
+  if (bytes <= plainBytesMax) return;
+  throw new WaymarkError(
+    "log_unavailable",
+    `a record batch expands to up to ${bytes} bytes, wanted at most ${plainBytesMax}`,
+  );
+}
+
+/** By the code in a frame's second byte. */
+const lz4BlockBytesMax: Readonly<Record<number, number>> = {
+  4: 64 * 1024,
+  5: 256 * 1024,
+  6: 1024 * 1024,
+  7: 4 * 1024 * 1024,
+};
+
+/**
+ * What a frame can expand to: its blocks, each as large as its head allows. The decoder knows no bound of its own.
+ * 0 for bytes that are no frame, which the decoder refuses.
+ * https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+ */
+export function lz4BytesAtMost(frame: Buffer): number {
+  if (frame.length < 7 || frame.readUInt32LE(0) !== 0x184d2204) return 0;
+  const flags = frame[4]!;
+  const blockBytes = lz4BlockBytesMax[frame[5]! >> 4 & 7] ?? 0;
+  const blockEnd = flags & 16 ? 4 : 0;
+  let blocks = 0;
+  for (let at = 7 + (flags & 8 ? 8 : 0) + (flags & 1 ? 4 : 0); at + 4 <= frame.length;) {
+    const size = frame.readUInt32LE(at);
+    if (size === 0) break;
+    blocks++;
+    at += 4 + (size & 0x7fffffff) + blockEnd;
+  }
+  return blocks * blockBytes;
+}
+
 const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 /** The magic, a version and the version that can read it. */
 const xerialHeaderBytes = 16;
@@ -67,25 +104,35 @@ const xerialHeaderBytes = 16;
 export function fromSnappy(bytes: Buffer): Buffer {
   if (!bytes.subarray(0, xerialMagic.length).equals(xerialMagic)) return fromSnappyBlock(bytes);
   const blocks: Buffer[] = [];
+  let plainBytes = 0;
   for (let at = xerialHeaderBytes; at < bytes.length;) {
+    if (at + 4 > bytes.length) throw malformed();
     const size = bytes.readUInt32BE(at);
-    blocks.push(fromSnappyBlock(bytes.subarray(at + 4, at + 4 + size)));
+    const block = fromSnappyBlock(bytes.subarray(at + 4, at + 4 + size));
+    refuseLarger(plainBytes += block.length);
+    blocks.push(block);
     at += 4 + size;
   }
   return Buffer.concat(blocks);
 }
+
+/** Three bytes can stand for 64 at most. */
+const snappyRatioMax = 22;
 
 /** https://github.com/google/snappy/blob/main/format_description.txt */
 function fromSnappyBlock(bytes: Buffer): Buffer {
   let at = 0;
   const little = (width: number) => {
     if (width === 0) return 0;
+    if (at + width > bytes.length) throw malformed();
     const value = bytes.readUIntLE(at, width);
     at += width;
     return value;
   };
   const plainBytes = varint();
-  if (plainBytes > plainBytesMax) throw malformed();
+  // Before anything is set aside for it: a few bytes may claim any size.
+  if (plainBytes > snappyRatioMax * bytes.length) throw malformed();
+  refuseLarger(plainBytes);
   const plain = Buffer.alloc(plainBytes);
   let written = 0;
   while (at < bytes.length) {

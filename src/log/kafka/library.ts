@@ -105,11 +105,9 @@ export const decodeMessageSet = require("kafkajs/src/protocol/messageSet/decoder
 export const { MemberMetadata, MemberAssignment } = require("kafkajs/src/consumer/assignerProtocol") as {
   MemberMetadata: {
     encode(metadata: { version: number; topics: string[]; userData: Buffer }): Buffer;
-    decode(bytes: Buffer): { topics: string[]; userData: Buffer | null };
   };
   MemberAssignment: {
     encode(assigned: { version: number; assignment: Record<string, number[]>; userData: Buffer }): Buffer;
-    decode(bytes: Buffer): { assignment: Record<string, number[]> } | null;
   };
 };
 

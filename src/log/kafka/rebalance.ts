@@ -12,9 +12,11 @@
  * The invariant: a partition is handed to a member only when no other member of the round claims it.
  */
 import { Buffer } from "node:buffer";
+import { WaymarkError } from "../../errors.ts";
 import { assignPartitions, partitionName } from "../assignment.ts";
 import type { TopicPartition } from "../port.ts";
 import { MemberAssignment, MemberMetadata } from "./library.ts";
+import { assignmentIn, subscriptionIn } from "./member_bytes.ts";
 
 /** Members with another protocol are not let into the group by the broker. */
 export const protocolName = "waymark-cooperative-1";
@@ -66,19 +68,27 @@ export function encodeMember({ topics, holds, isLeaving, address }: Omit<JoinedM
 
 /** Throws for bytes that no member of this protocol writes. */
 export function decodeMember(memberId: string, bytes: Buffer): JoinedMember {
-  const { topics, userData } = MemberMetadata.decode(bytes);
+  const { topics, userData } = subscriptionIn(bytes);
   const { holds, leaving, address } = JSON.parse(userData?.toString("utf8") || "{}") as {
-    holds?: Record<string, number[]>;
-    leaving?: boolean;
-    address?: string | null;
+    holds?: unknown;
+    leaving?: unknown;
+    address?: unknown;
   };
   return {
     memberId,
     topics,
-    holds: flat(holds ?? {}),
+    holds: flat(held(holds ?? {})),
     isLeaving: leaving === true,
-    address: address ?? null,
+    address: typeof address === "string" ? address : null,
   };
+}
+
+function held(holds: unknown): Record<string, number[]> {
+  const isList = (list: unknown) => Array.isArray(list) && list.every((n) => Number.isInteger(n) && n >= 0);
+  if (typeof holds === "object" && holds !== null && Object.values(holds).every(isList)) {
+    return holds as Record<string, number[]>;
+  }
+  throw new WaymarkError("log_unavailable", "a member of the group says in another form what it holds");
 }
 
 export const encodeAssigned = (assigned: readonly TopicPartition[]): Buffer =>
@@ -87,7 +97,9 @@ export const encodeAssigned = (assigned: readonly TopicPartition[]): Buffer =>
 /** Empty for a member that was given nothing. */
 export function decodeAssigned(bytes: Buffer | null): TopicPartition[] {
   if (bytes === null || bytes.length === 0) return [];
-  return flat(MemberAssignment.decode(bytes)?.assignment ?? {});
+  return assignmentIn(bytes).flatMap(({ topic, partitions }) =>
+    partitions.map((partition) => ({ topic, partition }))
+  );
 }
 
 function byTopic(partitions: readonly TopicPartition[]): Record<string, number[]> {

@@ -257,4 +257,9 @@ export const foldBugs: readonly Bug[] = [
       ),
     ],
   },
+  {
+    name: "riders in a record of city-partials are taken as they come",
+    by: "tests/fuzz/internal_records_test.ts",
+    changes: [change("src/windows/partial.ts", "isPacked(riders);", 'typeof riders === "string";')],
+  },
 ];
