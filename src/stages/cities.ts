@@ -157,13 +157,14 @@ export class CitiesFold implements Fold {
       this.#judge.switchRules("supply", boundaryMs, out);
       for (const [name, city] of this.#sorted()) {
         const gauges = city.gauges.get(boundaryMs);
+        const asked = city.market.ask(boundaryMs, gauges?.rides?.cells ?? []);
         // Supply a day behind its rides finds them gone: nothing is judged by half of a boundary.
         const isHeld = boundaryMs - this.#context.windows.windowMs >= this.#droppedBelowMs;
         if (known && isHeld && gauges !== undefined) {
           const [available = 0, enRoute = 0, onTrip = 0] = sums.get(name) ?? [];
           gauges.supply = [available, enRoute, onTrip];
           const said = sums.has(name) ? gauges.supply : null;
-          this.#judge.judgeSupply(name, { boundaryMs, said, cells: cells.get(name) ?? [] }, out);
+          this.#judge.judgeSupply(name, { boundaryMs, said, asked, cells: cells.get(name) ?? [] }, out);
         }
         if (!sums.has(name)) this.#judge.judgeNoSupply(name, boundaryMs, out);
         if (gauges !== undefined) gauges.rides = null;

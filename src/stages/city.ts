@@ -1,8 +1,8 @@
 /** One city as the cities stage holds it: panes, what is frozen at its boundaries, its market and its alerts. */
 import type { CityPanesState } from "../windows/merge.ts";
 import { CityPanes } from "../windows/merge.ts";
-import type { CellCounts } from "../windows/cells.ts";
 import { paneMs } from "../windows/settings.ts";
+import type { AskedCells } from "./asked_cells.ts";
 import { CityAlerts, type CityAlertsState } from "./city_alerts.ts";
 import { CityMarket, type CityMarketState } from "./city_market.ts";
 import type { StageContext } from "./context.ts";
@@ -18,8 +18,8 @@ export type Gauges = {
   rides: ClosedRides & { usual: Pick<Usual, "requests" | "events"> } | null;
 };
 
-/** What the ride sources said of a boundary, and where the requests were made. */
-export type ClosedRides = { sums: RideSums; cells: CellCounts };
+/** What the ride sources said of a boundary, and where the requests of its last minute were made. */
+export type ClosedRides = { sums: RideSums; cells: AskedCells };
 
 export type CityState = {
   panes: CityPanesState;
@@ -40,7 +40,7 @@ export class City {
   constructor(context: StageContext) {
     this.panes = new CityPanes(paneWidth, context.windows.windowMs);
     this.alerts = new CityAlerts(context);
-    this.market = new CityMarket(context.surge);
+    this.market = new CityMarket(context.surge, context.windows.windowMs);
   }
 
   gaugesAt(endMs: number): Gauges {

@@ -11,9 +11,9 @@ import { RuleBook, type RuleBookState } from "../alerts/rule_book.ts";
 import type { LogRecord, Outbox } from "../fold.ts";
 import { utf8 } from "../ids.ts";
 import { isoTime } from "../time.ts";
-import type { CellCounts } from "../windows/cells.ts";
 import { formatRev } from "../windows/rev.ts";
 import { paneMs } from "../windows/settings.ts";
+import type { AskedCells } from "./asked_cells.ts";
 import { City } from "./city.ts";
 import type { ClosedBoundary } from "./city_alerts.ts";
 import type { Passed } from "./city_sources.ts";
@@ -26,8 +26,16 @@ import { Takeover, type TakeoverState } from "./takeover.ts";
 
 export type CityJudgeState = { rules: RuleBookState; takeover: TakeoverState };
 
-/** Drivers at the boundary, null when none of the city spoke, and where the available ones are. */
-export type ClosedSupply = { boundaryMs: number; said: Supply | null; cells: CellCounts };
+/**
+ * Drivers at the boundary, null when none of the city spoke, where the available ones are, and where the requests of the
+ * window were made.
+ */
+export type ClosedSupply = {
+  boundaryMs: number;
+  said: Supply | null;
+  cells: AskedCells;
+  asked: ReadonlyMap<string, number>;
+};
 
 export class CityJudge {
   readonly #context: StageContext;
@@ -121,18 +129,18 @@ export class CityJudge {
   }
 
   /** The supply of a boundary is closed, after its rides. */
-  judgeSupply(name: string, { boundaryMs, said, cells: supplyCells }: ClosedSupply, out: Outbox): void {
+  judgeSupply(name: string, closed: ClosedSupply, out: Outbox): void {
+    const { boundaryMs, said } = closed;
     const city = this.#cities.get(name)!;
     const gauges = city.gaugesAt(boundaryMs);
-    const { sums, cells: requestCells, usual } = gauges.rides ??
-      { sums: [], cells: [], usual: { requests: null, events: null } };
+    const { sums, usual } = gauges.rides ?? { sums: [], usual: { requests: null, events: null } };
     const available = city.market.usual(boundaryMs).available;
     const { surge, cells } = city.market.closeSupply({
       boundaryMs,
       asked: sums[1] ?? 0,
       supply: said,
-      requestCells,
-      supplyCells,
+      requestCells: closed.asked,
+      supplyCells: closed.cells,
       windowMs: this.#context.windows.windowMs,
     });
     gauges.surge = surge;

@@ -9,8 +9,8 @@ import { nextSurge, type SurgeMemory, type SurgeTerms } from "../../actors/surge
 import type { CityCells } from "../../schemas/city_cells.ts";
 import { limits } from "../limits.ts";
 import { minuteMs } from "../time.ts";
-import type { CellCounts } from "../windows/cells.ts";
 import { Trailing, type TrailingState } from "../windows/trailing.ts";
+import { type AskedCells, type AskedState, AskedWindow } from "./asked_cells.ts";
 import type { Supply, Usual } from "./rule_figures.ts";
 
 export type CityMarketState = {
@@ -20,6 +20,7 @@ export type CityMarketState = {
   surge: SurgeMemory | null;
   supply: { atMs: number; available: number } | null;
   cells: [cell: string, memory: SurgeMemory][];
+  asked: AskedState;
 };
 
 /** The closed boundary as the ride sources and the location sources say. */
@@ -29,8 +30,8 @@ export type ClosedMarket = {
   asked: number;
   /** Null when no driver of the city spoke. */
   supply: Supply | null;
-  requestCells: CellCounts;
-  supplyCells: CellCounts;
+  requestCells: ReadonlyMap<string, number>;
+  supplyCells: AskedCells;
   windowMs: number;
 };
 
@@ -47,9 +48,11 @@ export class CityMarket {
   #surge: SurgeMemory | null = null;
   #supply: CityMarketState["supply"] = null;
   #cells = new Map<string, SurgeMemory>();
+  readonly #asked: AskedWindow;
 
-  constructor(terms: SurgeTerms) {
+  constructor(terms: SurgeTerms, windowMs: number) {
     this.#terms = terms;
+    this.#asked = new AskedWindow(windowMs);
   }
 
   /** The means of the hour before the boundary. */
@@ -65,6 +68,11 @@ export class CityMarket {
   closeRides(boundaryMs: number, requests: number, events: number): void {
     this.#requests.add(boundaryMs, requests);
     this.#events.add(boundaryMs, events);
+  }
+
+  /** Where the requests of the window are that ends at the boundary, in whose last minute those came. */
+  ask(boundaryMs: number, cells: AskedCells): ReadonlyMap<string, number> {
+    return this.#asked.advance(boundaryMs, cells);
   }
 
   /** The supply of a boundary is closed: the surge that stands from there on, and where. */
@@ -94,14 +102,16 @@ export class CityMarket {
   }
 
   #priceCells({ boundaryMs, requestCells, supplyCells, supply, windowMs }: ClosedMarket): CityCells["cells"] {
-    const requests = new Map(requestCells);
-    const available = new Map(supplyCells);
+    const requests = requestCells;
+    const available = new Map<string, number>();
+    for (const [cell, count] of supplyCells.flat()) available.set(cell, (available.get(cell) ?? 0) + count);
     const before = this.#cells;
     this.#cells = new Map();
     const priced: CityCells["cells"] = [];
     for (const cell of [...new Set([...requests.keys(), ...available.keys()])].sort()) {
       const near = cellsNear(cell);
-      const sum = (counts: Map<string, number>) => near.reduce((n, other) => n + (counts.get(other) ?? 0), 0);
+      const sum = (counts: ReadonlyMap<string, number>) =>
+        near.reduce((n, other) => n + (counts.get(other) ?? 0), 0);
       const memory = nextSurge(
         before.get(cell) ?? null,
         boundaryMs,
@@ -122,7 +132,8 @@ export class CityMarket {
   /** Whether no boundary after this one can depend on anything held. */
   isPast(boundaryMs: number): boolean {
     const past = [this.#requests, this.#events, this.#available].every((t) => t.isPast(boundaryMs));
-    return past && (this.#surge === null || boundaryMs - this.#surge.atMs > staleMs);
+    return past && this.#asked.isPast(boundaryMs) &&
+      (this.#surge === null || boundaryMs - this.#surge.atMs > staleMs);
   }
 
   state(): CityMarketState {
@@ -133,6 +144,7 @@ export class CityMarket {
       surge: this.#surge,
       supply: this.#supply,
       cells: [...this.#cells],
+      asked: this.#asked.state(),
     };
   }
 
@@ -143,6 +155,7 @@ export class CityMarket {
     this.#surge = state.surge;
     this.#supply = state.supply;
     this.#cells = new Map(state.cells);
+    this.#asked.restore(state.asked);
   }
 }
 

@@ -39,7 +39,7 @@ export class LocationsFold implements Fold {
   readonly #intake: Intake;
   readonly #supply = new BoundaryGauge(supplyFields.length);
   /** Where the available drivers of a boundary are. */
-  readonly #cells = new CellTable(limits.cellsPerCityMax);
+  readonly #cells = new CellTable(limits.cellsPerCityMax, paneMs);
   readonly #writer: PartialWriter;
   readonly #drivers: ActorTable<DriverMemory>;
   readonly #scan = new DriverLocationScan();
@@ -171,15 +171,19 @@ export class LocationsFold implements Fold {
 
   #advance(point: DriverLocation, record: LogRecord): void {
     const passed = this.#intake.watermark.advance(point.timeMs, record.timestampMs, this.#boundariesMax);
-    for (const boundaryMs of passed) this.#close(boundaryMs, this.#supply.close(boundaryMs));
+    for (const boundaryMs of passed) {
+      this.#close(boundaryMs, this.#supply.close(boundaryMs), this.#cells.close(boundaryMs));
+    }
     if (passed.length === 0) return;
-    this.#cells.dropBefore(passed.at(-1)! + paneMs);
     this.#drivers.evictDue(this.#intake.watermark.ms!);
   }
 
   /** The closing register of each city that has drivers at the boundary. */
-  #close(boundaryMs: number, supply: [city: string, values: number[]][]): void {
-    const cells = this.#cells.sums(boundaryMs, boundaryMs + paneMs);
+  #close(
+    boundaryMs: number,
+    supply: [city: string, values: number[]][],
+    cells: ReadonlyMap<string, CellCounts>,
+  ): void {
     const none: CellCounts = [];
     for (const [city, values] of supply) {
       this.#writer.close([city, boundaryMs, this.#nextOffset, values, cells.get(city) ?? none]);
@@ -203,7 +207,8 @@ export class LocationsFold implements Fold {
     return {
       watermark: this.#intake.watermark,
       most: this.#boundariesMax,
-      close: (boundaryMs) => this.#close(boundaryMs, this.#supply.peek(boundaryMs)),
+      close: (boundaryMs) =>
+        this.#close(boundaryMs, this.#supply.peek(boundaryMs), this.#cells.peek(boundaryMs)),
     };
   }
 

@@ -43,7 +43,7 @@ export class RideCounts {
   readonly panes = new PaneTable(paneWidth);
   readonly #open = new IntervalGauge();
   /** By the minute. */
-  readonly #cells = new CellTable(limits.cellsPerCityMax);
+  readonly #cells = new CellTable(limits.cellsPerCityMax, paneMs);
   readonly #windows: WindowSettings;
   readonly #cellResolution: number;
   /** High and low half of what was hashed last. */
@@ -106,12 +106,13 @@ export class RideCounts {
 
   /**
    * What each city has to say at the boundary: [open, requests of the last minute, window sums …], and where the
-   * window's requests were made. A boundary that is `passed` is closed for good.
+   * requests of the last minute were made. A boundary that is `passed` is closed for good.
    */
   *closings(boundaryMs: number, passed: boolean): Generator<CityClosing> {
     const open = new Map(passed ? this.#open.close(boundaryMs) : this.#open.peek(boundaryMs));
     const fromMs = boundaryMs - this.#windows.windowMs;
-    const cells = this.#cells.sums(fromMs, boundaryMs);
+    const minuteMs = boundaryMs - paneMs;
+    const cells = passed ? this.#cells.close(minuteMs) : this.#cells.peek(minuteMs);
     const none: CellCounts = [];
     for (const city of new Set([...this.panes.cities(), ...open.keys()])) {
       const sums = this.panes.sum(city, fromMs, boundaryMs);
@@ -126,7 +127,6 @@ export class RideCounts {
   dropPassed(watermarkMs: number): void {
     const { windowMs, latenessMs } = this.#windows;
     this.panes.dropBefore(paneStart(watermarkMs) - Math.max(windowMs, latenessMs));
-    this.#cells.dropBefore(paneStart(watermarkMs) - windowMs);
   }
 
   /** All but the panes. */

@@ -7,7 +7,7 @@
  * may have nothing to say [a zero is not sent, so a stale count would stand].
  */
 
-import { type CellCounts, sorted } from "./cells.ts";
+import type { CellCounts } from "./cells.ts";
 
 type Said = { position: number; values: number[]; provisional: boolean; cells: CellCounts };
 
@@ -70,17 +70,14 @@ export class Closings {
     return [...this.#boundaries.keys()].filter((b) => b <= untilMs).sort((a, b) => a - b);
   }
 
-  /** Where in each city what the sources counted is, summed over them; before the boundary is frozen. */
-  cells(boundaryMs: number): Map<string, CellCounts> {
-    const sums = new Map<string, CellCounts>();
+  /** Where in each city what the sources counted is, of each source in its turn; before the boundary is frozen. */
+  cells(boundaryMs: number): Map<string, CellCounts[]> {
+    const all = new Map<string, CellCounts[]>();
     for (const [city, sources] of this.#boundaries.get(boundaryMs) ?? []) {
-      const sum = new Map<string, number>();
-      for (const said of sources.values()) {
-        for (const [cell, count] of said.cells) sum.set(cell, (sum.get(cell) ?? 0) + count);
-      }
-      if (sum.size > 0) sums.set(city, sorted(sum));
+      const said = [...sources].filter(([, { cells }]) => cells.length > 0);
+      if (said.length > 0) all.set(city, said.sort(([a], [b]) => a - b).map(([, { cells }]) => cells));
     }
-    return sums;
+    return all;
   }
 
   /** Sums what the sources said about the boundary, per city; afterwards it is closed for good. */

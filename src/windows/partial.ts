@@ -24,7 +24,7 @@ export type PaneEntry = [
   riders: string,
 ];
 
-/** Position = next offset of the source when it was taken; cells: where in the city what is counted is. */
+/** Position = next offset of the source when it was taken; cells: where in the city what was counted last is. */
 export type ClosingEntry = [
   city: string,
   boundaryMs: number,

@@ -23,6 +23,7 @@ function boundary(
   m: number,
   { requests = 100, asked = 20, available = 200, cells = false }: Boundary,
 ): LogRecord[] {
+  // The closing has the sums of the window, and the cells of its last minute.
   const rides: ClosingEntry = [
     "x",
     minute(m),
@@ -97,7 +98,8 @@ describe("CityJudge: supply and demand", () => {
     assert.deepEqual(cells.map(({ at: atIso, cells }) => [atIso.slice(11, 16), cells]), [
       // 100 requests in five minutes for 50 drivers next door: 20 a minute, 0.4.
       ["18:01", [[neighbour, 0, 50, 2.5], [cell, 100, 0, 2.5]].sort()],
-      ["18:02", [[neighbour, 0, 50, 2.1], [cell, 60, 0, 2.1]].sort()],
+      // 60 more: 0.64, of which the cap is worth 0.5; smoothed 0.45.
+      ["18:02", [[neighbour, 0, 50, 2.8], [cell, 160, 0, 2.8]].sort()],
     ]);
   });
 
