@@ -19,11 +19,12 @@ import type { Board, BoardChange } from "../http/handles.ts";
 import { limits } from "../limits.ts";
 import type { Log, LogRecord } from "../log/port.ts";
 import { readNext } from "../log/read_next.ts";
+import { fromUtf8 } from "../ids.ts";
 import { topicName, type TopicNaming } from "../log/topics.ts";
 import { breathe, type Clock, hourMs, minuteMs, secondMs } from "../time.ts";
 import { BoardAlerts } from "./board_alerts.ts";
 import { BoardRides } from "./board_rides.ts";
-import { readCells, readEnded, readWindow } from "./board_records.ts";
+import { isCompleted, readCells, readEnded, readWindow } from "./board_records.ts";
 import { CityWindows } from "./board_windows.ts";
 
 export type BoardOptions = {
@@ -110,6 +111,8 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   }
 
   function takeEnded(record: LogRecord): void {
+    // Every ride has a fact, and the lists are short: what changes none of them is not read.
+    if (record.key !== null && isCompleted(record.value) && !rides.isListed(fromUtf8(record.key))) return;
     const ended = readEnded(record.value);
     if (ended === null) unreadable++;
     else rides.put(ended);

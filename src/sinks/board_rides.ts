@@ -15,6 +15,8 @@ export type Ended = { city: string; ride: CancelledRide; isCancelled: boolean };
 export class BoardRides {
   /** Newest end first. */
   readonly #byCity = new Map<string, CancelledRide[]>();
+  /** How many lists a ride is in. */
+  readonly #listed = new Map<string, number>();
   readonly #citiesMax: number;
 
   constructor(citiesMax: number) {
@@ -24,12 +26,26 @@ export class BoardRides {
   put({ city, ride, isCancelled }: Ended): void {
     const known = this.#byCity.get(city);
     if (known === undefined && (!isCancelled || this.#byCity.size >= this.#citiesMax)) return;
-    const others = (known ?? []).filter(({ ride_id }) => ride_id !== ride.ride_id);
+    const next = (known ?? []).filter(({ ride_id }) => ride_id !== ride.ride_id);
     if (isCancelled) {
-      const at = others.findIndex(({ ended_at }) => ended_at <= ride.ended_at);
-      others.splice(at < 0 ? others.length : at, 0, ride);
+      const at = next.findIndex(({ ended_at }) => ended_at <= ride.ended_at);
+      next.splice(at < 0 ? next.length : at, 0, ride);
     }
-    this.#byCity.set(city, others.slice(0, ridesMax));
+    this.#count(ride.ride_id, next.length - (known?.length ?? 0));
+    for (const { ride_id } of next.splice(ridesMax)) this.#count(ride_id, -1);
+    this.#byCity.set(city, next);
+  }
+
+  /** Whether the ride is in any list: of others only a cancel is news. */
+  isListed(rideId: string): boolean {
+    return this.#listed.has(rideId);
+  }
+
+  #count(rideId: string, by: number): void {
+    if (by === 0) return;
+    const count = (this.#listed.get(rideId) ?? 0) + by;
+    if (count === 0) this.#listed.delete(rideId);
+    else this.#listed.set(rideId, count);
   }
 
   list(city: string): readonly CancelledRide[] {

@@ -23,9 +23,10 @@ import { boundariesMax, type StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
 import { Intake } from "./intake.ts";
 import { type Ahead, PartialWriter } from "./partial_writer.ts";
-import { rideFactOf } from "./ride_fact.ts";
+import { type FactSource, rideFactOf } from "./ride_fact.ts";
 import { RideCounts, type RideCountsState } from "./ride_counts.ts";
 import { noRow, type RideEntry, type RideMemory, RideRows } from "./ride_rows.ts";
+import { UsualFacts } from "./usual_facts.ts";
 import { UsualSteps } from "./usual_steps.ts";
 
 export class RidesFold implements Fold {
@@ -36,6 +37,7 @@ export class RidesFold implements Fold {
   readonly #writer: PartialWriter;
   readonly #rides: RideRows;
   readonly #usual: UsualSteps;
+  readonly #facts: UsualFacts;
   readonly #scan = new RideEventScan();
   /** High and low half of what was hashed last. */
   readonly #hash = new Uint32Array(2);
@@ -56,6 +58,7 @@ export class RidesFold implements Fold {
     this.#writer = new PartialWriter(context, "ride-events", partition);
     this.#rides = new RideRows((latestMs, hasEnded) => forgottenAtMs(latestMs, hasEnded, context));
     this.#usual = new UsualSteps(this.#rides);
+    this.#facts = new UsualFacts(this.#rides);
   }
 
   fold(record: LogRecord, out: Outbox): void {
@@ -103,8 +106,14 @@ export class RidesFold implements Fold {
 
   /** The outcome is the third effect of the step, or the second: facts are named by their place among them. */
   #tellUsual(row: number, record: LogRecord, out: Outbox): void {
+    if (!isPublished(this.#context.cut, record.timestampMs)) return;
     const earns = this.#usual.outcome === "completed" && this.#scan.fareCents !== null;
-    this.#tell(this.#rides.ride(row), false, earns ? 2 : 1, record, out);
+    const source = this.#source(record.offset, earns ? 2 : 1);
+    if (!this.#facts.write(row, source, this.#context.generation)) {
+      return this.#tell(this.#rides.ride(row), false, source.n, record, out);
+    }
+    const { key, value } = this.#facts;
+    out.push({ topic: "ride-facts", key, value, headers: sourceTime(record) });
   }
 
   #take(record: LogRecord, event: RideEvent, out: Outbox): void {
@@ -229,11 +238,13 @@ export class RidesFold implements Fold {
   /** Publishes what became of the ride, as the effect `n` of the record. */
   #tell(ride: Ride, takenBack: boolean, n: number, record: LogRecord, out: Outbox): void {
     if (!isPublished(this.#context.cut, record.timestampMs)) return;
-    const { logEpoch, generation } = this.#context;
-    const source = { logEpoch, partition: this.#partition, offset: record.offset, n };
-    const fact = rideFactOf(ride, takenBack, source, generation);
-    const headers = { source_timestamp: isoTime(record.timestampMs) };
-    out.push({ topic: "ride-facts", key: outgoing(ride.id), value: outgoing(JSON.stringify(fact)), headers });
+    const fact = rideFactOf(ride, takenBack, this.#source(record.offset, n), this.#context.generation);
+    const [key, value] = [outgoing(ride.id), outgoing(JSON.stringify(fact))];
+    out.push({ topic: "ride-facts", key, value, headers: sourceTime(record) });
+  }
+
+  #source(offset: number, n: number): FactSource {
+    return { logEpoch: this.#context.logEpoch, partition: this.#partition, offset, n };
   }
 
   #advance(eventMs: number, record: LogRecord): void {
@@ -336,6 +347,8 @@ export class RidesFold implements Fold {
     return row === noRow ? undefined : this.#rides.memory(row);
   }
 }
+
+const sourceTime = ({ timestampMs }: LogRecord) => ({ source_timestamp: isoTime(timestampMs) });
 
 export function ridesStage(context: StageContext): Stage<RidesFold> {
   return {

@@ -8,6 +8,7 @@
  */
 import { fromUtf8 } from "../ids.ts";
 import { asciiOf } from "../codec/scan.ts";
+import type { JsonBytes } from "../json_bytes.ts";
 
 const wordBytes = 8;
 /** A block is never copied, so that growing holds nothing up. */
@@ -47,6 +48,16 @@ export class TextArena {
     if (block[at++] !== (length & 0xff) || block[at++] !== length >> 8) return false;
     for (let i = from; i < to; i++) if (block[at++] !== bytes[i]) return false;
     return true;
+  }
+
+  /** Writes the text as JSON; false, and nothing written, where something would have to be escaped. */
+  writeJson(ref: number, into: JsonBytes): boolean {
+    if (ref === 0) {
+      into.raw("null");
+      return true;
+    }
+    const from = (ref & blockMask) * wordBytes + 2;
+    return into.utf8(this.#blocks[ref >> blockBits]!, from, from + this.#length(ref));
   }
 
   /** Null for ref 0. */
