@@ -19,6 +19,7 @@ import { usualMs } from "../windows/trailing.ts";
 import { realWatermark, type Source } from "../windows/sources.ts";
 import { City, type CityState } from "./city.ts";
 import { CityJudge, type CityJudgeState } from "./city_judge.ts";
+import { CityRound } from "./city_round.ts";
 import { CitySources, type CitySourcesState, type Passed } from "./city_sources.ts";
 import { cityWindowOf } from "./city_window.ts";
 import type { StageContext } from "./context.ts";
@@ -27,9 +28,6 @@ import { type Missed, MissedPanes, type MissedPanesState } from "./missed_panes.
 import { field } from "./pane_fields.ts";
 import { droppableBelow } from "./pane_retention.ts";
 
-/** Updates one flush sends per city: the windows around now. The rest is told when it closes. */
-const updatesPerCityMax = 8;
-
 export class CitiesFold implements Fold {
   readonly #context: StageContext;
   readonly #partition: number;
@@ -37,6 +35,7 @@ export class CitiesFold implements Fold {
   readonly #rideClosings = new Closings();
   readonly #supplyClosings = new Closings();
   readonly #cities = new Map<string, City>();
+  readonly #round = new CityRound();
   readonly #missed = new MissedPanes();
   readonly #judge: CityJudge;
   #unreadable = 0;
@@ -93,14 +92,13 @@ export class CitiesFold implements Fold {
         this.#missed.miss(sourceName(partial.source), name, paneStartMs, { events, counted });
       }
       if (merged !== "changed") continue;
-      for (
-        let end = paneStartMs + paneMs;
-        end <= paneStartMs + this.#context.windows.windowMs;
-        end += paneMs
-      ) {
-        if (end <= this.#rideClosedMs) revised.set(`${end} ${name}`, [name, end]);
-        else city.dirty.add(end);
+      const lastMs = paneStartMs + this.#context.windows.windowMs;
+      for (let end = paneStartMs + paneMs; end <= Math.min(lastMs, this.#rideClosedMs); end += paneMs) {
+        revised.set(`${end} ${name}`, [name, end]);
       }
+      if (lastMs <= this.#rideClosedMs) continue;
+      city.updates.changed(paneStartMs);
+      this.#round.stir(name);
     }
     const closings = partial.source.topic === "ride-events" ? this.#rideClosings : this.#supplyClosings;
     closings.takeBack(index, partial.next_offset);
@@ -132,7 +130,7 @@ export class CitiesFold implements Fold {
       this.#judge.switchRules("rides", boundaryMs, out);
       for (const [name, city] of this.#sorted()) {
         this.#judge.judgeRides(name, { boundaryMs, knownMs: passed.knownMs }, sums.get(name), out);
-        city.dirty.delete(boundaryMs);
+        city.updates.close(boundaryMs);
         this.#publish(name, boundaryMs, "final", out);
       }
       this.#judge.tellAll("rides", boundaryMs, out);
@@ -180,9 +178,7 @@ export class CitiesFold implements Fold {
   #boundaries({ beforeMs, untilMs }: Passed, closings: Closings, others: number[]): number[] {
     const boundaries = new Set([...closings.boundaries(untilMs), ...others]);
     for (const city of this.#cities.values()) {
-      for (const end of city.panes.ends(paneStart(beforeMs), untilMs)) {
-        boundaries.add(end);
-      }
+      for (const end of city.panes.ends(paneStart(beforeMs), untilMs)) boundaries.add(end);
     }
     return [...boundaries].sort((a, b) => a - b);
   }
@@ -211,19 +207,23 @@ export class CitiesFold implements Fold {
   }
 
   flush(out: Outbox): boolean {
-    for (const [name, city] of this.#sorted()) {
-      if (out.records >= limits.outboxRecordsMax) return false;
-      for (const end of [...city.owed].sort((a, b) => a - b)) {
-        this.#publish(name, end, end <= this.#rideClosedMs ? "final" : "update", out);
-      }
-      city.owed.clear();
-      if (city.dirty.size === 0) continue;
-      const aroundMs = city.panes.newestPaneMs() + paneMs;
-      const ends = [...city.dirty].sort((a, b) => Math.abs(a - aroundMs) - Math.abs(b - aroundMs) || b - a);
-      for (const end of ends.slice(0, updatesPerCityMax)) this.#publish(name, end, "update", out);
-      city.dirty.clear();
-    }
-    return true;
+    return this.#round.go(
+      (name) => this.#update(name, out),
+      () => out.records >= limits.outboxRecordsMax,
+    );
+  }
+
+  get hasUpdates(): boolean {
+    return !this.#round.isCalm;
+  }
+
+  #update(name: string, out: Outbox): boolean {
+    const city = this.#cities.get(name);
+    if (city === undefined) return false;
+    const closedMs = this.#rideClosedMs;
+    const ends = city.updates.take(city.panes.newestPaneMs, this.#context.windows.windowMs, closedMs);
+    for (const end of ends) this.#publish(name, end, end <= closedMs ? "final" : "update", out);
+    return !city.updates.calm;
   }
 
   /** Log time of the oldest event told of since this was asked last: a remark for measuring latency. */
@@ -309,8 +309,9 @@ export class CitiesFold implements Fold {
   markAll(): void {
     const closedMs = { rides: this.#rideClosedMs, supply: this.#supplyClosedMs };
     this.#judge.warmedUp(closedMs, (name) => this.#city(name));
-    for (const city of this.#cities.values()) {
-      for (const end of city.panes.ends(-Infinity, Infinity)) city.owed.add(end);
+    for (const [name, city] of this.#cities) {
+      for (const end of city.panes.ends(-Infinity, Infinity)) city.updates.owe(end);
+      this.#round.stir(name);
     }
   }
 
@@ -361,7 +362,6 @@ export class CitiesFold implements Fold {
     return { watermarkMs: finite(this.#sources.rideMs), actors: { city: this.#cities.size } };
   }
 
-  /** The rules said last, and when; null: the built-in ones. */
   get rules(): CityJudge["rules"] {
     return this.#judge.rules;
   }

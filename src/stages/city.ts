@@ -6,6 +6,7 @@ import type { AskedCells } from "./asked_cells.ts";
 import { CityAlerts, type CityAlertsState } from "./city_alerts.ts";
 import { CityMarket, type CityMarketState } from "./city_market.ts";
 import type { StageContext } from "./context.ts";
+import { CityUpdates } from "./city_updates.ts";
 import { field, paneWidth } from "./pane_fields.ts";
 import type { RideSums, Supply, Usual } from "./rule_figures.ts";
 
@@ -33,9 +34,7 @@ export class City {
   readonly alerts: CityAlerts;
   readonly market: CityMarket;
   gauges = new Map<number, Gauges>();
-  /** Ends of open windows that changed since the last flush, and of those a cold start owes. */
-  readonly dirty = new Set<number>();
-  readonly owed = new Set<number>();
+  readonly updates = new CityUpdates();
 
   constructor(context: StageContext) {
     this.panes = new CityPanes(paneWidth, context.windows.windowMs);
@@ -61,7 +60,7 @@ export class City {
 
   /** A guess at the minute before `endMs`, which has run that far: what it has, and of the one before what is to come. */
   provisionalSurge(endMs: number, run: number): number | null {
-    const requests = (paneStartMs: number) => this.panes.values(paneStartMs)?.[field.requests] ?? 0;
+    const requests = (paneStartMs: number) => this.panes.value(paneStartMs, field.requests);
     const still = requests(endMs - 2 * paneMs) * Math.max(0, 1 - run);
     return this.market.provisional(endMs, requests(endMs - paneMs) + still);
   }

@@ -6,12 +6,14 @@
  * together with every window over them, and are never recreated: what comes for one that left is missed.
  */
 import { RiderWindows } from "./distinct.ts";
+import { HourSums } from "./hour_sums.ts";
 import { paneMs } from "./settings.ts";
 import { unpackHashes } from "./table64.ts";
 
 export type SourceRegister = [source: number, position: number, offset: number, values: number[]];
 
-type MergedPane = { values: number[]; positions: number; registers: Map<number, SourceRegister> };
+/** Sums over the sources, and of their positions behind that. */
+type MergedPane = { sums: number[]; registers: Map<number, SourceRegister> };
 
 /** The panes of a window, with what each source has in them. */
 export type WindowParts = [paneStartMs: number, registers: SourceRegister[]][];
@@ -20,6 +22,9 @@ export type MergedWindow = { values: number[]; positions: number; riders: number
 
 /** `missed`: every window over the pane can no longer be summed completely. */
 export type Merged = "changed" | "unchanged" | "missed";
+
+/** As many boundaries are looked at one by one: from one watermark to the next there are few, from a gap's end many. */
+const endsLookedFor = 5 * paneMs;
 
 export type CityPanesState = {
   droppedBelowMs: number | null;
@@ -30,13 +35,16 @@ export type CityPanesState = {
 export class CityPanes {
   readonly #width: number;
   readonly #windowMs: number;
-  #panes = new Map<number, MergedPane>();
-  #riders: RiderWindows;
+  readonly #panes = new Map<number, MergedPane>();
+  readonly #hours: HourSums;
+  readonly #riders: RiderWindows;
+  #newestMs = -Infinity;
   #droppedBelowMs = -Infinity;
 
   constructor(width: number, windowMs: number) {
     this.#width = width;
     this.#windowMs = windowMs;
+    this.#hours = new HourSums(width + 1, (at) => this.#panes.get(at)?.sums);
     this.#riders = new RiderWindows(windowMs);
   }
 
@@ -64,9 +72,13 @@ export class CityPanes {
     const held = pane.registers.get(source);
     if (held !== undefined && held[1] >= position) return false;
     pane.registers.set(source, register);
-    pane.positions += position - (held?.[1] ?? 0);
-    const before = held?.[3] ?? [];
-    for (let i = 0; i < this.#width; i++) pane.values[i]! += (values[i] ?? 0) - (before[i] ?? 0);
+    this.#hours.changed(paneStartMs);
+    const { sums } = pane;
+    const width = this.#width;
+    sums[width]! += position - (held?.[1] ?? 0);
+    for (let i = 0; i < width && i < values.length; i++) sums[i]! += values[i]!;
+    const before = held?.[3];
+    if (before !== undefined) { for (let i = 0; i < width && i < before.length; i++) sums[i]! -= before[i]!; }
     return true;
   }
 
@@ -74,23 +86,19 @@ export class CityPanes {
   window(endMs: number): MergedWindow | null {
     const startMs = endMs - this.#windowMs;
     if (startMs < this.#droppedBelowMs) return null;
-    let merged: MergedWindow | null = null;
-    for (let at = startMs; at < endMs; at += paneMs) {
-      const pane = this.#panes.get(at);
-      if (pane === undefined) continue;
-      merged ??= {
-        values: new Array<number>(this.#width).fill(0),
-        positions: 0,
-        riders: this.#riders.count(startMs),
-      };
-      merged.positions += pane.positions;
-      for (let i = 0; i < this.#width; i++) merged.values[i]! += pane.values[i]!;
-    }
-    return merged;
+    const values = this.#hours.sum(startMs, endMs);
+    if (values === null) return null;
+    const positions = values.pop()!;
+    return { values, positions, riders: this.#riders.count(startMs) };
   }
 
   /** The ends, in order, of all windows in (afterMs, untilMs] that have a pane. */
   ends(afterMs: number, untilMs: number): number[] {
+    if (untilMs - afterMs <= endsLookedFor) {
+      const ends: number[] = [];
+      for (let end = afterMs + paneMs; end <= untilMs; end += paneMs) if (this.#hasPane(end)) ends.push(end);
+      return ends;
+    }
     const ends = new Set<number>();
     for (const paneStartMs of this.#panes.keys()) {
       const first = Math.max(paneStartMs + paneMs, afterMs + paneMs);
@@ -100,13 +108,22 @@ export class CityPanes {
     return [...ends].sort((a, b) => a - b);
   }
 
-  /** The sums of one pane; undefined when nothing is in it. */
-  values(paneStartMs: number): readonly number[] | undefined {
-    return this.#panes.get(paneStartMs)?.values;
+  /** Whether the window that ends there has a pane; the newest ones are where most windows find one. */
+  #hasPane(endMs: number): boolean {
+    for (let at = endMs - paneMs; at >= endMs - this.#windowMs; at -= paneMs) {
+      if (this.#panes.has(at)) return true;
+    }
+    return false;
   }
 
-  newestPaneMs(): number {
-    return Math.max(-Infinity, ...this.#panes.keys());
+  /** The value of one pane; zero when nothing is in it. */
+  value(paneStartMs: number, field: number): number {
+    return this.#panes.get(paneStartMs)?.sums[field] ?? 0;
+  }
+
+  /** −∞ when there is none. */
+  get newestPaneMs(): number {
+    return this.#newestMs;
   }
 
   /** What a source has in a pane that is held. */
@@ -131,7 +148,9 @@ export class CityPanes {
       if (at >= paneStartMs) continue;
       if (leaves !== undefined) { for (const register of registers.values()) leaves(at, register); }
       this.#panes.delete(at);
+      this.#hours.changed(at);
     }
+    if (this.#newestMs < paneStartMs) this.#newestMs = -Infinity;
     this.#riders.dropBefore(paneStartMs);
   }
 
@@ -153,8 +172,9 @@ export class CityPanes {
   #pane(paneStartMs: number): MergedPane {
     let pane = this.#panes.get(paneStartMs);
     if (pane === undefined) {
-      pane = { values: new Array<number>(this.#width).fill(0), positions: 0, registers: new Map() };
+      pane = { sums: new Array<number>(this.#width + 1).fill(0), registers: new Map() };
       this.#panes.set(paneStartMs, pane);
+      this.#newestMs = Math.max(this.#newestMs, paneStartMs);
     }
     return pane;
   }

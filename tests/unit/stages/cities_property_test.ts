@@ -6,7 +6,7 @@ import { CitiesFold } from "../../../src/stages/cities.ts";
 import { field } from "../../../src/stages/pane_fields.ts";
 import { LocationsFold } from "../../../src/stages/locations.ts";
 import { RidesFold } from "../../../src/stages/rides.ts";
-import { foldAll, interleaved, newestWindows, streamOf, windowsIn } from "./partial_streams.ts";
+import { flushAll, foldAll, interleaved, newestWindows, streamOf, windowsIn } from "./partial_streams.ts";
 import { entriesOf, json, locationLog, restoreInto, rideLog } from "./records.ts";
 import { stageContext } from "./stage_context.ts";
 
@@ -100,6 +100,7 @@ describe("CitiesFold over whole streams", () => {
         for (let cut = 1; cut < records.length; cut++) {
           const straight = newFold();
           foldAll(straight, records.slice(0, cut));
+          flushAll(straight);
           const resumed = restoreInto(newFold(), entriesOf(straight));
           assert.deepEqual(entriesOf(resumed), entriesOf(straight));
           const [a, b] = [straight, resumed].map((fold) => foldAll(fold, records.slice(cut)));

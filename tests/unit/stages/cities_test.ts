@@ -4,7 +4,7 @@ import { Outbox } from "../../../src/fold.ts";
 import { utf8 } from "../../../src/ids.ts";
 import { CitiesFold } from "../../../src/stages/cities.ts";
 import { json } from "./records.ts";
-import { closing, foldAll, pane, told, windowsIn } from "./partial_streams.ts";
+import { closing, flushAll, foldAll, pane, told, windowsIn } from "./partial_streams.ts";
 import { at, stageContext } from "./stage_context.ts";
 
 const newFold = () => new CitiesFold(stageContext(), 0);
@@ -22,8 +22,8 @@ describe("CitiesFold: closing", () => {
 
   it("publishes an open window as update, closes it over the rides, and with supply", () => {
     const fold = newFold();
-    const versions = foldAll(fold, [
-      ...opened,
+    const versions = [...foldAll(fold, opened), ...flushAll(fold)];
+    versions.push(...foldAll(fold, [
       told({ next_offset: 2, closings: [closing(5, 0, 0, 4)], watermark_ms: minute(5) }),
       rides(1, 2, 5),
       told({ ...locations, watermark_ms: minute(4) }),
@@ -33,7 +33,7 @@ describe("CitiesFold: closing", () => {
         closings: [["x", minute(5), 2, [7, 1, 2], []]],
         watermark_ms: minute(5),
       }),
-    ]);
+    ]));
     const first = windowsIn(versions).filter((w) => w.window_start === "2026-01-15T18:00:00.000Z");
     assert.deepEqual(
       first.map((w) => [w.kind, w.rev, w.total_events, w.open_requests, w.available_drivers, w.busy_drivers]),
@@ -304,7 +304,7 @@ describe("CitiesFold.markAll", () => {
     const fold = newFold();
     const panes = Array.from({ length: 40 }, (_, n) => pane(n, 1, 10));
     foldAll(fold, [told({ panes, watermark_ms: minute(20) }), rides(1, 1, 20)]);
-    fold.flush(new Outbox());
+    flushAll(fold);
     const out = new Outbox();
     fold.markAll();
     while (!fold.flush(out));

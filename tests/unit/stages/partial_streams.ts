@@ -96,6 +96,17 @@ export function newestWindows(windows: CityWindow[]): Map<string, Omit<CityWindo
 }
 
 /** Folds the records, flushing after every few of them; what was published, in order. */
+/** Flushes until every window that changed has been told: they go out in turn. */
+export function flushAll(fold: CitiesFold): Output[] {
+  const out = new Outbox();
+  const outputs: Output[] = [];
+  do {
+    fold.flush(out);
+    outputs.push(...out.take());
+  } while (fold.hasUpdates);
+  return outputs;
+}
+
 export function foldAll(fold: CitiesFold, records: LogRecord[], flushEvery = 1): Output[] {
   const outbox = new Outbox();
   records.forEach((record, i) => {

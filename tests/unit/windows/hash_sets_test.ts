@@ -66,6 +66,17 @@ describe("RiderWindows", () => {
     new Set(pairs.filter(([, minute]) => minute >= start && minute < start + length).map(([rider]) => rider))
       .size;
 
+  /** As a snapshot has them. */
+  const packed = (held: [number, number][]) => {
+    const minutes = [...new Set(held.map(([, minute]) => minute))].sort((a, b) => a - b);
+    return minutes.map((minute) => [
+      minute,
+      packHashes(
+        [...new Set(held.filter(([, m]) => m === minute).map(([rider]) => rider))].flatMap((r) => [7, r]),
+      ),
+    ]);
+  };
+
   for (const length of [1, 5, 60]) {
     it(`counts as sets do, whatever the order of minutes, in windows of ${length} minutes`, () => {
       fc.assert(fc.property(seen, (pairs) => {
@@ -94,7 +105,33 @@ describe("RiderWindows", () => {
       }
       for (let start = -5; start < below; start++) assert.equal(windows.count(start * paneMs), 0);
       const held = [...early, ...kept].filter(([, minute]) => minute >= below);
-      assert.equal(windows.riders, new Set(held.map(([rider]) => rider)).size);
+      assert.deepEqual(windows.panes(), packed(held));
+    }));
+  });
+
+  it("counts and holds the same however often minutes are dropped in between, and with many riders", () => {
+    const rounds = fc.array(
+      fc.record({ seen: fc.array(fc.tuple(fc.nat(40), fc.nat(6)), { maxLength: 40 }), drop: fc.nat(3) }),
+      { maxLength: 30 },
+    );
+    fc.assert(fc.property(rounds, fc.integer({ min: 1, max: 7 }), (all, length) => {
+      const windows = new RiderWindows(length * paneMs);
+      let below = 0;
+      let held: [number, number][] = [];
+      for (const { seen, drop } of all) {
+        for (const [rider, after] of seen) {
+          const isNew = !held.some(([r, m]) => r === rider && m === below + after);
+          assert.equal(windows.add(7, rider, (below + after) * paneMs), isNew);
+          if (isNew) held.push([rider, below + after]);
+        }
+        below += drop;
+        windows.dropBefore(below * paneMs);
+        held = held.filter(([, minute]) => minute >= below);
+        for (let start = below; start <= below + 8; start++) {
+          assert.equal(windows.count(start * paneMs), distinct(held, start, length));
+        }
+        assert.deepEqual(windows.panes(), packed(held));
+      }
     }));
   });
 
