@@ -226,7 +226,6 @@ export class CitiesFold implements Fold {
     return !city.updates.calm;
   }
 
-  /** Log time of the oldest event told of since this was asked last: a remark for measuring latency. */
   takeSinceMs(): number | null {
     const sinceMs = this.#sinceMs;
     this.#sinceMs = null;
