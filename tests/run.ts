@@ -13,6 +13,7 @@ const groups: Record<string, string[]> = {
     "tests/recount",
     "tests/faults",
     "tests/fuzz",
+    "tests/kept",
   ],
   "pipeline": ["tests/pipeline", "tests/golden", "tests/simulation"],
 };

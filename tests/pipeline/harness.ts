@@ -175,7 +175,7 @@ async function moment(when: Crash["when"], pipeline: Pipeline, log: Log): Promis
 }
 
 /** Everything is folded and in a snapshot: waiting for more would be in vain. */
-async function nothingLeft(pipeline: Pipeline, log: Log): Promise<boolean> {
+export async function nothingLeft(pipeline: Pipeline, log: Log): Promise<boolean> {
   const actors = actorsOf(pipeline);
   const ends = new Map<string, number>();
   for (const topic of ["ride-events", "driver-locations", "city-partials"] as const) {
