@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import process from "node:process";
 import { messageOf, WaymarkError } from "../../errors.ts";
 import { secondMs, systemClock } from "../../time.ts";
@@ -79,18 +79,35 @@ function signalled(pid: number, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
   }
 }
 
-/** Ports of the loopback address that were free a moment ago, all different. */
+/**
+ * Ports of the loopback address that were free a moment ago, all different. Below those that the kernel gives to
+ * outgoing connections: one of these would take the port of a server that is away for a moment.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<typeof server>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(0, "127.0.0.1", () => resolve(server));
-      });
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const held: Server[] = [];
+  for (let tries = 0; held.length < count; tries++) {
+    const any = (await listening(0))!;
+    const server = await listening(lowestPort + portOf(any) % ports);
+    await closed(any);
+    if (server !== null) held.push(server);
+    else if (tries > 100 * count) throw new WaymarkError("usage", "services: no free ports on 127.0.0.1");
+  }
+  const found = held.map(portOf);
+  await Promise.all(held.map(closed));
+  return found;
 }
+
+const lowestPort = 20_000;
+const ports = 12_000;
+
+/** Null when somebody else has it. */
+function listening(port: number): Promise<Server | null> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(null));
+    server.listen(port, "127.0.0.1", () => resolve(server));
+  });
+}
+
+const portOf = (server: Server): number => (server.address() as { port: number }).port;
+const closed = (server: Server) => new Promise((resolve) => server.close(resolve));

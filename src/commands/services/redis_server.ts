@@ -8,11 +8,12 @@ export type RedisServer = { process: Launched; port: number; url: string };
 
 const advice = "Install it (Debian: apt-get install redis-server)";
 
-export async function startRedis(folder: string): Promise<RedisServer> {
+/** Without a port it takes a free one. */
+export async function startRedis(folder: string, given?: number): Promise<RedisServer> {
   await runToEnd("redis-server", ["--version"], advice);
   const home = join(folder, "redis");
   await mkdir(home, { recursive: true });
-  const [port] = await freePorts(1) as [number];
+  const port = given ?? (await freePorts(1))[0]!;
   // The title keeps the folder in the command line, which Redis otherwise rewrites.
   const title = `redis-server ${home}`;
   const settings = ["--port", port, "--bind", "127.0.0.1", "--dir", home, "--save", "", "--appendonly", "no"];
