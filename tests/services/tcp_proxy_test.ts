@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { connect } from "node:net";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { systemClock } from "../../src/time.ts";
 import { eventually } from "../conformance/eventually.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp_proxy.ts";
 
 /** Answers every word with the word in capitals. */
+const serving: Socket[] = [];
 const echo = createServer((socket) => {
+  serving.push(socket);
   socket.on("data", (bytes) => {
     served += bytes;
     socket.write(bytes.toString().toUpperCase());
@@ -86,6 +89,46 @@ describe("startTcpProxy", () => {
     proxy.set("pass");
     await says("three");
     assert.deepEqual([served, client.got], ["onetwothree", "ONETHREE"]);
+  });
+
+  it("a slow line delivers later, in order, and what the server said last before it hung up", async () => {
+    proxy.set({ latencyMs: 300 });
+    const startedMs = systemClock.monotonicMs();
+    client.socket.write("two");
+    client.socket.write("three");
+    await eventually("it is answered", () => client.got === "ONETWOTHREE");
+    assert.ok(systemClock.monotonicMs() - startedMs >= 2 * 300, "there and back");
+    serving.at(-1)!.end("bye");
+    await eventually("the server has hung up", () => client.isClosed);
+    assert.equal(client.got, "ONETWOTHREEbye");
+  });
+
+  it("a narrow line carries everything, and no faster than it may", async () => {
+    proxy.set({ bytesPerSecond: 20_000 });
+    const startedMs = systemClock.monotonicMs();
+    client.socket.write("x".repeat(10_000));
+    await eventually("all of it is answered", () => client.got === "ONE" + "X".repeat(10_000));
+    assert.ok(
+      systemClock.monotonicMs() - startedMs >= 450,
+      "half a second for half of what a second carries",
+    );
+    client.socket.write("y".repeat(10_000_000));
+    proxy.set("pass");
+    await eventually("a wide line has it at once", () => client.got.length === 10_010_003);
+  });
+
+  it("half open: the server is gone, the client never learns, and who comes later passes", async () => {
+    for (const connection of proxy.connections()) connection.set("half_open");
+    await eventually("the server has lost it", () => serving.at(-1)!.destroyed);
+    client.socket.write("two");
+    const other = await connected();
+    await says("new", other);
+    proxy.set("pass");
+    await says("newer", other);
+    assert.deepEqual([client.got, client.isClosed, served], ["ONE", false, "onenewnewer"]);
+    client.socket.destroy();
+    other.socket.destroy();
+    await eventually("both are forgotten", () => proxy.connections().length === 0);
   });
 
   it("reset cuts off who is there and who comes, until pass", async () => {
