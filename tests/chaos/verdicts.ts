@@ -1,62 +1,72 @@
-/** What is left in the topics after a chaos run, held against the batch recount and against itself. */
+/**
+ * What is left in the topics after a chaos run, held against the batch recount, against ClickHouse and against itself.
+ * Topics are read record by record: an hour of them does not fit into memory.
+ */
 import assert from "node:assert/strict";
 import type { LedgerView } from "../../schemas/http.ts";
+import { hash64 } from "../../src/ids.ts";
 import type { Log, LogRecord } from "../../src/log/port.ts";
-import { topicName, type TopicNaming } from "../../src/log/topics.ts";
-import {
-  alertsOf,
-  factsOf,
-  type Published,
-  publishedOn,
-  recordsOf,
-  windowsOf,
-} from "../pipeline/published.ts";
+import { type TopicName, topicName, type TopicNaming } from "../../src/log/topics.ts";
+import type { Analytics } from "../../src/sinks/analytics.ts";
+import { eachOn, newestWindows, type Published, publishedOn, recordsOf } from "../pipeline/published.ts";
 import { firstGroup } from "../pipeline/recounted.ts";
-import { recount } from "../recount/recount.ts";
+import { type Recount, startRecount } from "../recount/recount.ts";
+import { figuresOfTables, figuresOfTopics } from "../services/sink_truth.ts";
 
 export type Left = {
-  rides: LogRecord[][];
+  counted: Recount;
   late: Published[];
   dead: Published[];
 };
 
-export async function readLeft(log: Log, naming: TopicNaming): Promise<Left> {
+/** Of the windows, summed over all of them: events that the recount has and the window has not, and the reverse. */
+export type Difference = { lost: number; doubled: number };
+
+/** Counts what is in the log. `each` sees every ride record on its way; its value is a view. */
+export async function readLeft(
+  log: Log,
+  naming: TopicNaming,
+  each: (record: LogRecord & { partition: number }) => void = () => {},
+): Promise<Left> {
+  const late = recordsOf(await publishedOn(log, "late-events", naming));
+  const dead = recordsOf(await publishedOn(log, "dead-letters", naming));
   const name = topicName("ride-events", naming);
-  const rides: LogRecord[][] = [];
-  for (const [partition, { start, end }] of (await log.bounds(name)).entries()) {
-    const records: LogRecord[] = [];
-    for (let offset = start; offset < end;) {
-      const read = await log.read({ topic: name, partition }, offset, 5_000);
-      // Views into what was fetched: the rest of it must not stay.
-      for (const record of read) records.push({ ...record, value: record.value.slice() });
-      offset = read.at(-1)!.offset + 1;
-    }
-    rides.push(records);
+  const excluded = [...late.filter((l) => l.reason === "too_late"), ...dead].flatMap(({ source }) =>
+    source.startsWith(`${name}/`) ? [source.slice(name.length + 1)] : []
+  );
+  const counting = startRecount(new Set(excluded));
+  for await (const record of eachOn(log, name)) {
+    counting.add(record);
+    each(record);
   }
-  return {
-    rides,
-    late: recordsOf(await publishedOn(log, "late-events", naming)),
-    dead: recordsOf(await publishedOn(log, "dead-letters", naming)),
-  };
+  return { counted: counting.result(), late, dead };
 }
 
 /** Every last version of a window equals the recount; says how many. */
 export async function windowsAreExact(log: Log, naming: TopicNaming, left: Left): Promise<string> {
-  const published = windowsOf(await publishedOn(log, "analytics-aggregated", naming));
-  const counted = recountOf(naming, left);
-  const found = new Map(published.map((w) => [`${w.city}|${w.window_start}`, firstGroup(w)]));
-  for (const [key, window] of counted.windows) assert.deepEqual(found.get(key), window, key);
-  assert.deepEqual([...found.keys()].sort(), [...counted.windows.keys()].sort());
-  return `${found.size} windows over ${counted.ledger.read.toLocaleString("en")} ride events`;
+  const found = await foundWindows(log, naming);
+  for (const [key, window] of left.counted.windows) assert.deepEqual(found.get(key), window, key);
+  assert.deepEqual([...found.keys()].sort(), [...left.counted.windows.keys()].sort());
+  return `${found.size} windows over ${left.counted.ledger.read.toLocaleString("en")} ride events`;
 }
 
-function recountOf(naming: TopicNaming, { rides, late, dead }: Left) {
-  const prefix = `${topicName("ride-events", naming)}/`;
-  const excluded = [...late.filter((l) => l.reason === "too_late"), ...dead].flatMap(({ source }) =>
-    source.startsWith(prefix) ? [source.slice(prefix.length)] : []
-  );
-  const records = rides.flatMap((of, partition) => of.map((record) => ({ partition, ...record })));
-  return recount(records, new Set(excluded));
+/** How far the windows are from the recount, in events. */
+export async function differenceOf(log: Log, naming: TopicNaming, left: Left): Promise<Difference> {
+  const found = await foundWindows(log, naming);
+  const difference = { lost: 0, doubled: 0 };
+  for (const key of new Set([...found.keys(), ...left.counted.windows.keys()])) {
+    const events = (of: Map<string, { total_events: number }>) => of.get(key)?.total_events ?? 0;
+    const surplus = events(found) - events(left.counted.windows);
+    if (surplus > 0) difference.doubled += surplus;
+    else difference.lost -= surplus;
+  }
+  return difference;
+}
+
+async function foundWindows(log: Log, naming: TopicNaming) {
+  const newest = newestWindows();
+  for await (const record of eachOn(log, topicName("analytics-aggregated", naming))) newest.add(record);
+  return new Map(newest.windows().map((w) => [`${w.city}|${w.window_start}`, firstGroup(w)]));
 }
 
 /** The sum of all nodes' ledgers is what is in the topics, what the recount says, and what was published. */
@@ -84,7 +94,7 @@ export async function ledgerIsExact(
       );
     }
   }
-  const { distinct, duplicates, excluded } = recountOf(naming, left).ledger;
+  const { distinct, duplicates, excluded } = left.counted.ledger;
   const total = ledger.total[topicName("ride-events", naming)]!;
   assert.deepEqual(
     [total.counted, total.duplicates, total.too_late + total.dead_lettered],
@@ -98,8 +108,49 @@ export async function ledgerIsExact(
 
 /** However often a fact or an alert was told, it was told the same. */
 export async function factsAgree(log: Log, naming: TopicNaming): Promise<string> {
-  const records = await publishedOn(log, "ride-facts", naming);
-  const facts = factsOf(records);
-  const alerts = alertsOf(await publishedOn(log, "alerts", naming));
-  return `${facts.length} ride facts, told ${records.length} times; ${alerts.length} alert transitions`;
+  const facts = await toldAlike(log, topicName("ride-facts", naming), (fact) => String(fact.fact_id));
+  const alerts = await toldAlike(
+    log,
+    topicName("alerts", naming),
+    ({ city, rule, window_end, state }) => [city, rule, window_end, state].join("|"),
+  );
+  return `${facts.distinct} ride facts, told ${facts.told} times; ${alerts.distinct} alert transitions`;
+}
+
+async function toldAlike(log: Log, topic: string, idOf: (value: Record<string, unknown>) => string) {
+  const held = new Map<string, string>();
+  let told = 0;
+  for await (const { value } of eachOn(log, topic)) {
+    told++;
+    const text = new TextDecoder().decode(value);
+    const id = idOf(JSON.parse(text));
+    const { high, low } = hash64(text);
+    const hash = `${high}.${low}`;
+    assert.equal(hash, held.get(id) ?? hash, `${topic}: ${id} has two contents, one is ${text}`);
+    held.set(id, hash);
+  }
+  return { told, distinct: held.size };
+}
+
+/** What Kafka has acknowledged is there, and nothing else but what may have come twice. */
+export async function acknowledgedIsThere(
+  log: Log,
+  naming: TopicNaming,
+  sent: { topic: TopicName; least: number; most: number }[],
+): Promise<string> {
+  const told = await Promise.all(sent.map(async ({ topic, least, most }) => {
+    const ends = await log.bounds(topicName(topic, naming));
+    const there = ends.reduce((sum, { start, end }) => sum + end - start, 0);
+    assert.ok(least <= there && there <= most, `${topic} has ${there}, wanted ${least} to ${most}`);
+    return `${topic} ${there.toLocaleString("en")} of ${least.toLocaleString("en")} acknowledged`;
+  }));
+  return told.join(", ");
+}
+
+/** Every table holds what the topics say, once. */
+export async function tablesAreExact(log: Log, naming: TopicNaming, analytics: Analytics): Promise<string> {
+  const wanted = await figuresOfTopics(log, (of) => topicName(of, naming));
+  assert.deepEqual(await figuresOfTables(analytics), wanted);
+  const rows = Object.values(wanted).reduce((sum, { rows }) => sum + Number(rows), 0);
+  return `${rows.toLocaleString("en")} rows in ${Object.keys(wanted).length} tables`;
 }

@@ -21,29 +21,43 @@ export type Published = {
 
 /** Everything on a topic, partition by partition. */
 export async function publishedOn(log: Log, topic: TopicName, naming: TopicNaming): Promise<LogRecord[]> {
-  const name = topicName(topic, naming);
   const all: LogRecord[] = [];
-  for (const [partition, { start, end }] of (await log.bounds(name)).entries()) {
+  for await (const record of eachOn(log, topicName(topic, naming))) all.push(record);
+  return all;
+}
+
+/** The same one after the other, for topics that are too large to be held at once. Values are views: copy what stays. */
+export async function* eachOn(log: Log, topic: string): AsyncGenerator<LogRecord & { partition: number }> {
+  for (const [partition, { start, end }] of (await log.bounds(topic)).entries()) {
     for (let offset = start; offset < end;) {
-      const records = await log.read({ topic: name, partition }, offset, 5_000);
-      all.push(...records);
+      const records = await log.read({ topic, partition }, offset, 5_000);
+      for (const record of records) yield { ...record, partition };
       offset = records.at(-1)!.offset + 1;
     }
   }
-  return all;
 }
 
 /** The newest version of every window, by city and start; equal revs must carry equal values. */
 export function windowsOf(messages: Iterable<Message>): CityWindow[] {
+  const newest = newestWindows();
+  for (const message of messages) newest.add(message);
+  return newest.windows();
+}
+
+export function newestWindows(): { add(message: Message): void; windows(): CityWindow[] } {
   const newest = new Map<string, CityWindow>();
-  for (const message of messages) {
-    const window = parsed<CityWindow>(message);
-    const key = `${window.city}|${window.window_start}`;
-    const held = newest.get(key);
-    if (held !== undefined && held.rev === window.rev) assert.deepEqual(valueOf(window), valueOf(held), key);
-    if (held === undefined || newerRev(window.rev, held.rev)) newest.set(key, window);
-  }
-  return [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, window]) => window);
+  return {
+    add(message) {
+      const window = parsed<CityWindow>(message);
+      const key = `${window.city}|${window.window_start}`;
+      const held = newest.get(key);
+      if (held !== undefined && held.rev === window.rev) {
+        assert.deepEqual(valueOf(window), valueOf(held), key);
+      }
+      if (held === undefined || newerRev(window.rev, held.rev)) newest.set(key, window);
+    },
+    windows: () => [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, window]) => window),
+  };
 }
 
 /** Without the remarks. */

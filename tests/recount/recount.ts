@@ -42,15 +42,25 @@ const minute = 60_000;
  * `records` in partition order (partitions may alternate). `excluded` names records as `partition/offset`.
  */
 export function recount(records: Iterable<RecountRecord>, excluded: Set<string> = new Set()): Recount {
+  const counting = startRecount(excluded);
+  for (const record of records) counting.add(record);
+  return counting.result();
+}
+
+export type Recounting = { add(record: RecountRecord): void; result(): Recount };
+
+/** The same for a log that is too large to be held at once: no record is kept, only what it says. */
+export function startRecount(excluded: Set<string> = new Set()): Recounting {
   const ledger = { read: 0, excluded: 0, distinct: 0, duplicates: 0 };
-  const seenEvents = new Set<string>();
+  const seenEvents = new Map<number, Set<string>>();
   const cityOfRide = new Map<string, string>();
   const eventsOfCity = new Map<string, CountedEvent[]>();
-  for (const record of records) {
+
+  function add(record: RecountRecord): void {
     ledger.read++;
     if (excluded.has(`${record.partition}/${record.offset}`)) {
       ledger.excluded++;
-      continue;
+      return;
     }
     const sent = JSON.parse(new TextDecoder().decode(record.value));
     const timeMs = timeOf(sent.timestamp);
@@ -58,14 +68,16 @@ export function recount(records: Iterable<RecountRecord>, excluded: Set<string> 
     const ride = `${record.partition} ${sent.ride_id}`;
     const identity = JSON.stringify(
       sent.event_id != null
-        ? [ride, "given", sent.event_id]
-        : [ride, "derived", sent.event_type, timeMs, sent.driver_id ?? null],
+        ? [sent.ride_id, "given", sent.event_id]
+        : [sent.ride_id, "derived", sent.event_type, timeMs, sent.driver_id ?? null],
     );
-    if (seenEvents.has(identity)) {
+    const seen = seenEvents.get(record.partition) ?? new Set();
+    seenEvents.set(record.partition, seen);
+    if (seen.has(identity)) {
       ledger.duplicates++;
-      continue;
+      return;
     }
-    seenEvents.add(identity);
+    seen.add(identity);
     ledger.distinct++;
     if (sent.city != null && !cityOfRide.has(ride)) cityOfRide.set(ride, sent.city);
     const city = sent.city ?? cityOfRide.get(ride) ?? "unknown";
@@ -79,7 +91,7 @@ export function recount(records: Iterable<RecountRecord>, excluded: Set<string> 
       fareCents: sent.estimated_fare == null ? null : Math.round(sent.estimated_fare * 100),
     });
   }
-  return { windows: windowsOf(eventsOfCity), ledger };
+  return { add, result: () => ({ windows: windowsOf(eventsOfCity), ledger }) };
 }
 
 function windowsOf(eventsOfCity: Map<string, CountedEvent[]>): Map<string, RecountWindow> {

@@ -10,6 +10,7 @@ import { fromUtf8 } from "../../src/ids.ts";
 import type { Log, LogRecord } from "../../src/log/port.ts";
 import type { TopicName } from "../../src/log/topics.ts";
 import type { Analytics } from "../../src/sinks/analytics.ts";
+import { eachOn } from "../pipeline/published.ts";
 
 type Held = LogRecord & { partition: number };
 /** Figures by table and name, as decimal text: sums go beyond what a number holds. */
@@ -18,83 +19,105 @@ export type Figures = Record<string, Record<string, string>>;
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
-export async function readTopic(log: Log, topic: string): Promise<Held[]> {
-  const all: Held[] = [];
-  for (const [partition, { start, end }] of (await log.bounds(topic)).entries()) {
-    for (let offset = start; offset < end;) {
-      const records = await log.read({ topic, partition }, offset, 5_000);
-      all.push(...records.map((record) => ({ ...record, value: record.value.slice(), partition })));
-      offset = records.at(-1)!.offset + 1;
-    }
-  }
-  return all;
-}
-
+/** Reads every topic once, record by record: what is kept is one version of each key, and sums. */
 export async function figuresOfTopics(log: Log, topic: (of: TopicName) => string): Promise<Figures> {
-  const held = (of: TopicName) => readTopic(log, topic(of));
-  const events = (await held("ride-events")).filter((r) => decodeRideEvent(r.value).ok);
-  const points = (await held("driver-locations")).filter((r) => decodeDriverLocation(r.value).ok);
-  const windows = newest(await held("analytics-aggregated"), {
-    key: (r) => `${json(r).city}|${json(r).window_start}`,
-    version: (r) => BigInt(json(r).rev),
-  });
-  const facts = newest(await held("ride-facts"), {
-    key: (r) => json(r).fact_id,
-    version: (r) => BigInt(json(r).generation),
-  });
-  const alerts = newest(await held("alerts"), {
-    key: (r) => ["rule", "city", "window_end", "alert_id", "state"].map((name) => json(r)[name]).join("|"),
-    version: (r) => BigInt(json(r).rev),
-  });
+  const each = (of: TopicName) => eachOn(log, topic(of));
   return {
-    ride_events: {
-      rows: text(events.length),
-      keys: text(new Set(events.map((r) => `${r.partition}/${r.offset}`)).size),
-      rides: text(new Set(events.map((r) => json(r).ride_id)).size),
-      offsets: sum(events, (r) => r.offset),
-    },
-    driver_locations: {
-      rows: text(points.length),
-      keys: text(new Set(points.map((r) => `${r.partition}/${r.offset}`)).size),
-      drivers: text(new Set(points.map((r) => json(r).driver_id)).size),
-      offsets: sum(points, (r) => r.offset),
-    },
-    city_windows: {
-      rows: text(windows.length),
-      keys: text(windows.length),
-      events: sum(windows, (r) => json(r).total_events),
-      cents: sum(windows, (r) => Math.round(json(r).revenue * 100)),
-      revs: text(windows.reduce((total, r) => BigInt.asUintN(64, total + BigInt(json(r).rev)), 0n)),
-    },
-    ride_facts: {
-      rows: text(facts.length),
-      keys: text(facts.length),
-      cents: sum(facts, (r) => Math.round((json(r).fare ?? 0) * 100)),
-      generations: sum(facts, (r) => json(r).generation),
-    },
-    alerts: {
-      rows: text(alerts.length),
-      keys: text(alerts.length),
-      revs: text(alerts.reduce((total, r) => BigInt.asUintN(64, total + BigInt(json(r).rev)), 0n)),
-    },
-    dead_letters: remarks(await held("dead-letters")),
-    late_events: remarks(await held("late-events")),
+    ride_events: await rawFigures(each("ride-events"), "rides", (value) => {
+      const read = decodeRideEvent(value);
+      return read.ok ? json({ value }).ride_id : null;
+    }),
+    driver_locations: await rawFigures(each("driver-locations"), "drivers", (value) => {
+      const read = decodeDriverLocation(value);
+      return read.ok ? json({ value }).driver_id : null;
+    }),
+    city_windows: windowFigures(
+      await newest(each("analytics-aggregated"), {
+        key: (value) => `${value.city}|${value.window_start}`,
+        version: (value) => BigInt(value.rev),
+        kept: ({ total_events, revenue, rev }) => ({ total_events, revenue, rev: BigInt(rev) }),
+      }),
+    ),
+    ride_facts: factFigures(
+      await newest(each("ride-facts"), {
+        key: (value) => value.fact_id,
+        version: (value) => BigInt(value.generation),
+        kept: ({ fare, generation }) => ({ fare, generation }),
+      }),
+    ),
+    alerts: alertFigures(
+      await newest(each("alerts"), {
+        key: (value) =>
+          ["rule", "city", "window_end", "alert_id", "state"].map((name) => value[name]).join("|"),
+        version: (value) => BigInt(value.rev),
+        kept: ({ rev }) => BigInt(rev),
+      }),
+    ),
+    dead_letters: await remarks(each("dead-letters")),
+    late_events: await remarks(each("late-events")),
   };
 }
 
+/** `idOf` is null for what is no event. */
+async function rawFigures(
+  records: AsyncIterable<Held>,
+  ids: "rides" | "drivers",
+  idOf: (value: Uint8Array) => string | null,
+): Promise<Record<string, string>> {
+  const distinct = new Set<string>();
+  let rows = 0;
+  let offsets = 0n;
+  for await (const { value, offset } of records) {
+    const id = idOf(value);
+    if (id === null) continue;
+    distinct.add(id);
+    rows++;
+    offsets += BigInt(offset);
+  }
+  // A record's partition and offset are its key, and a log has each once.
+  return { rows: text(rows), keys: text(rows), [ids]: text(distinct.size), offsets: text(offsets) };
+}
+
+const windowFigures = (windows: { total_events: number; revenue: number; rev: bigint }[]) => ({
+  rows: text(windows.length),
+  keys: text(windows.length),
+  events: sum(windows, (w) => w.total_events),
+  cents: sum(windows, (w) => Math.round(w.revenue * 100)),
+  revs: wrapped(windows.map((w) => w.rev)),
+});
+
+const factFigures = (facts: { fare: number | null; generation: number }[]) => ({
+  rows: text(facts.length),
+  keys: text(facts.length),
+  cents: sum(facts, (f) => Math.round((f.fare ?? 0) * 100)),
+  generations: sum(facts, (f) => f.generation),
+});
+
+const alertFigures = (revs: bigint[]) => ({
+  rows: text(revs.length),
+  keys: text(revs.length),
+  revs: wrapped(revs),
+});
+
 /** Of dead letters and late events: one for each source record. */
-function remarks(records: Held[]): Record<string, string> {
-  const kept = newest(records, {
-    key: (r) => ["log_epoch", "topic", "partition", "offset"].map((name) => sourceOf(r, name)).join("|"),
-    version: (r) => BigInt(r.headers!.generation!),
-  });
+async function remarks(records: AsyncIterable<Held>): Promise<Record<string, string>> {
+  const kept = new Map<string, { offset: number; bytes: number; reason: string; generation: bigint }>();
+  for await (const record of records) {
+    const headers = record.headers!;
+    const key = ["log_epoch", "topic", "partition", "offset"].map((name) => sourceOf(record, name)).join("|");
+    const generation = BigInt(headers.generation!);
+    if (generation <= (kept.get(key)?.generation ?? -1n)) continue;
+    const [offset, bytes] = [Number(headers.source_offset), record.value.length];
+    kept.set(key, { offset, bytes, reason: headers.reason!, generation });
+  }
+  const all = [...kept.values()];
   return {
-    rows: text(kept.length),
-    keys: text(kept.length),
-    offsets: sum(kept, (r) => Number(r.headers!.source_offset)),
-    bytes: sum(kept, (r) => r.value.length),
-    reasons: text(new Set(kept.map((r) => r.headers!.reason)).size),
-    generations: sum(kept, (r) => Number(r.headers!.generation)),
+    rows: text(all.length),
+    keys: text(all.length),
+    offsets: sum(all, (r) => r.offset),
+    bytes: sum(all, (r) => r.bytes),
+    reasons: text(new Set(all.map((r) => r.reason)).size),
+    generations: text(all.reduce((total, r) => total + r.generation, 0n)),
   };
 }
 
@@ -128,21 +151,25 @@ export async function figuresOfTables(analytics: Analytics): Promise<Figures> {
   return figures;
 }
 
-const json = ({ value }: Held): Json => JSON.parse(fromUtf8(value));
+const json = ({ value }: { value: Uint8Array }): Json => JSON.parse(fromUtf8(value));
 const text = (value: number | bigint | string): string => String(value);
-const sum = (records: Held[], of: (record: Held) => number): string =>
-  text(records.reduce((total, record) => total + BigInt(of(record)), 0n));
+const sum = <T>(of: readonly T[], figure: (one: T) => number): string =>
+  text(of.reduce((total, one) => total + BigInt(figure(one)), 0n));
+/** As ClickHouse adds up unsigned numbers of 64 bits. */
+const wrapped = (values: readonly bigint[]): string =>
+  text(values.reduce((total, value) => BigInt.asUintN(64, total + value), 0n));
 
 /** The readers' rule: of each key the record with the greatest version. */
-function newest(
-  records: Held[],
-  { key, version }: { key(record: Held): string; version(record: Held): bigint },
-): Held[] {
-  const kept = new Map<string, { record: Held; version: bigint }>();
-  for (const record of records) {
-    const [name, of] = [key(record), version(record)];
-    const known = kept.get(name);
-    if (known === undefined || of > known.version) kept.set(name, { record, version: of });
+async function newest<T>(
+  records: AsyncIterable<Held>,
+  { key, version, kept }: { key(value: Json): string; version(value: Json): bigint; kept(value: Json): T },
+): Promise<T[]> {
+  const held = new Map<string, { kept: T; version: bigint }>();
+  for await (const record of records) {
+    const value = json(record);
+    const [name, of] = [key(value), version(value)];
+    const known = held.get(name);
+    if (known === undefined || of > known.version) held.set(name, { kept: kept(value), version: of });
   }
-  return [...kept.values()].map(({ record }) => record);
+  return [...held.values()].map(({ kept }) => kept);
 }

@@ -22,6 +22,7 @@ import { lastWindows, windowLine } from "../../src/node/replay.ts";
 import { systemClock } from "../../src/time.ts";
 import { ledgerIsExact, type Left, readLeft, windowsAreExact } from "../chaos/verdicts.ts";
 import { ask, makeWorkers, runCommand, until } from "../chaos/workers.ts";
+import { eachOn } from "../pipeline/published.ts";
 import { brokers, freshPrefix } from "./kafka_under_test.ts";
 import { type Client, confluentClient, drain, kcatClient, ownClient } from "./stranger_clients.ts";
 import { example, exampleRide, type StrangerEvents, strangerEvents } from "./stranger_events.ts";
@@ -37,6 +38,8 @@ type Outcome = {
   /** The sum of the ride partitions. */
   total: LedgerView["total"][string];
   left: Left;
+  /** Of every ride record: its ride, and where it is. */
+  records: { ride: string; partition: number }[];
   /** By ride: where its records are. */
   partitions: Map<string, number>;
   rides: Map<string, RideView>;
@@ -86,14 +89,19 @@ async function run({ name, client, partitioner }: Installation): Promise<Outcome
   const home = join(folder, name);
   await runCommand(["topics"], variables);
   await client({ file, brokers: brokers.join(","), topic: `${prefix}ride-events`, variables, home });
-  const partitions = partitionsOf(await readLeft(log, naming));
+  const partitions = await partitionsOf(`${prefix}ride-events`);
   const answered = await serve({ variables, home, partitions });
-  const left = await readLeft(log, naming);
+  const records: Outcome["records"] = [];
+  const left = await readLeft(
+    log,
+    naming,
+    ({ key, partition }) => records.push({ ride: fromUtf8(key!), partition }),
+  );
   await windowsAreExact(log, naming, left);
   await ledgerIsExact(log, naming, { left, ledger: answered.ledger });
   const lines = (await lastWindows(log, { naming })).map(windowLine);
   const total = answered.ledger.total[`${prefix}ride-events`]!;
-  return { ...answered, total, left, lines, partitions };
+  return { ...answered, total, left, records, lines, partitions };
 }
 
 /** Starts the service on what is in the log, waits until every window is closed, asks it, and drains it. */
@@ -140,14 +148,12 @@ async function scraped(url: string, metric: string): Promise<number> {
   return samples.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
-function partitionsOf({ rides }: Left): Map<string, number> {
+async function partitionsOf(topic: string): Promise<Map<string, number>> {
   const partitions = new Map<string, number>();
-  for (const [partition, records] of rides.entries()) {
-    for (const { key } of records) {
-      const ride = fromUtf8(key!);
-      assert.equal(partitions.get(ride) ?? partition, partition, `${ride} is on one partition`);
-      partitions.set(ride, partition);
-    }
+  for await (const { key, partition } of eachOn(log, topic)) {
+    const ride = fromUtf8(key!);
+    assert.equal(partitions.get(ride) ?? partition, partition, `${ride} is on one partition`);
+    partitions.set(ride, partition);
   }
   return partitions;
 }
@@ -175,11 +181,9 @@ async function lookUp(url: string, partitions: Map<string, number>): Promise<Map
 }
 
 /** Records that are not where the murmur2 of librdkafka, another implementation than ours, has put their ride. */
-function awayFromMurmur2({ left }: Outcome): number {
+function awayFromMurmur2({ records }: Outcome): number {
   const { partitions } = outcomeOf("a");
-  return left.rides.flatMap((records, partition) =>
-    records.filter(({ key }) => partitions.get(fromUtf8(key!)) !== partition)
-  ).length;
+  return records.filter(({ ride, partition }) => partitions.get(ride) !== partition).length;
 }
 
 function outcomeOf(name: string): Outcome {
