@@ -23,6 +23,8 @@ type Answer = {
 
 export type Probes = {
   answers: Answer[];
+  /** Events that were answered with 202. */
+  taken: { rideId: string; state: string }[];
   /** Events that no node took in time; they may be in the log all the same. */
   unanswered: number;
   stop(): Promise<void>;
@@ -42,6 +44,7 @@ export function startProbes(workers: readonly Worker[]): Probes {
   let turn = 0;
   const probes: Probes = {
     answers,
+    taken: [],
     unanswered: 0,
     async stop() {
       over.abort();
@@ -64,7 +67,10 @@ export function startProbes(workers: readonly Worker[]): Probes {
         headers: { "content-type": "application/json" },
         body: JSON.stringify(event),
       });
-      if (answer?.status === 202) return true;
+      if (answer?.status === 202) {
+        probes.taken.push({ rideId: ride.id, state: type });
+        return true;
+      }
       await systemClock.sleep(everyMs);
     }
     probes.unanswered++;
@@ -102,25 +108,47 @@ export function startProbes(workers: readonly Worker[]): Probes {
   return probes;
 }
 
-/** The answers that were wrong, in words. `records`: everything on `ride-events`, by partition. */
-export function wrongAnswers({ answers }: Probes, records: readonly LogRecord[][]): string[] {
-  const offsets = new Map<string, { partition: number; steps: { state: string; offset: number }[] }>();
-  for (const [partition, of] of records.entries()) {
-    for (const record of of) {
-      if (record.key === null || !fromUtf8(record.key).startsWith("probe-")) continue;
-      const event = JSON.parse(fromUtf8(record.value)) as { ride_id: string; event_type: string };
-      const held = offsets.get(event.ride_id) ?? { partition, steps: [] };
-      offsets.set(event.ride_id, held);
+/** Where the events of probed rides are in the log: to be shown every ride record. */
+export type ProbedRides = {
+  see(record: LogRecord & { partition: number }): void;
+  rides: Map<string, { partition: number; steps: { state: string; offset: number }[] }>;
+  /** Records of probes, repeated ones included. */
+  count(): number;
+};
+
+export function probedRides(): ProbedRides {
+  const rides: ProbedRides["rides"] = new Map();
+  let count = 0;
+  return {
+    rides,
+    count: () => count,
+    see({ key, value, offset, partition }) {
+      if (key === null || !fromUtf8(key).startsWith("probe-")) return;
+      count++;
+      const event = JSON.parse(fromUtf8(value)) as { ride_id: string; event_type: string };
+      const held = rides.get(event.ride_id) ?? { partition, steps: [] };
+      rides.set(event.ride_id, held);
       // The same event sent again changes nothing.
       if (held.steps.every(({ state }) => state !== event.event_type)) {
-        held.steps.push({ state: event.event_type, offset: record.offset });
+        held.steps.push({ state: event.event_type, offset });
       }
-    }
-  }
-  return answers.flatMap((answer) => {
-    const why = judge(answer, offsets.get(answer.rideId));
+    },
+  };
+}
+
+/** The answers that were wrong, in words; and the events that were taken with 202 and are not there. */
+export function wrongAnswers({ answers, taken }: Probes, { rides }: ProbedRides): string[] {
+  const wrong = answers.flatMap((answer) => {
+    const why = judge(answer, rides.get(answer.rideId));
     return why === null ? [] : [`${answer.rideId}: ${why}: ${answer.status} ${answer.text}`];
   });
+  const lost = taken.filter(({ rideId, state }) =>
+    rides.get(rideId)?.steps.every((step) => step.state !== state) ?? true
+  );
+  return [
+    ...wrong,
+    ...lost.map(({ rideId, state }) => `${rideId}: ${state} was taken with 202 and is not in the log`),
+  ];
 }
 
 function judge(

@@ -3,7 +3,7 @@
  * begun again by id.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, mkdirSync } from "node:fs";
+import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -18,6 +18,8 @@ export type Worker = {
   running(): boolean;
   start(): void;
   signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void;
+  /** The last that it wrote. */
+  lastWords(): string;
   /** Exit codes and signals of every process that ended by itself or was ended. */
   endings: string[];
 };
@@ -25,12 +27,26 @@ export type Worker = {
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const flags = ["run", "--no-prompt", "--no-check", "-A", "src/main.ts"];
 
+/** `waymark …` as a process. */
+export const commandLine = (args: string[]) => ({
+  program: Deno.execPath(),
+  args: [...flags, ...args],
+  cwd: root,
+});
+
 export async function makeWorkers(
   count: number,
-  { folder, variables }: { folder: string; variables: Record<string, string> },
+  { folder, variables, own = () => ({}) }: {
+    folder: string;
+    variables: Record<string, string>;
+    /** What only one of them is given, by its index. */
+    own?(index: number): Record<string, string>;
+  },
 ): Promise<Worker[]> {
   const ports = await freePorts(count);
-  return ports.map((port, i) => worker(`worker ${i + 1}`, port, join(folder, `worker-${i + 1}`), variables));
+  return ports.map((port, i) =>
+    worker(`worker ${i + 1}`, port, join(folder, `worker-${i + 1}`), { ...variables, ...own(i) })
+  );
 }
 
 function worker(name: string, port: number, home: string, variables: Record<string, string>): Worker {
@@ -44,10 +60,13 @@ function worker(name: string, port: number, home: string, variables: Record<stri
     endings,
     pid: () => pid,
     running: () => child !== null,
+    lastWords: () =>
+      readFileSync(join(home, "output.txt"), "utf8").trimEnd().split("\n").slice(-3).join(" | "),
     start() {
-      const env = { ...variables, WAYMARK_PORT: String(port), WAYMARK_DATA_DIR: home, NO_COLOR: "1" };
-      const started = spawn(Deno.execPath(), [...flags, "start"], {
-        cwd: root,
+      const env = { WAYMARK_DATA_DIR: home, ...variables, WAYMARK_PORT: String(port), NO_COLOR: "1" };
+      const { program, args, cwd } = commandLine(["start"]);
+      const started = spawn(program, args, {
+        cwd,
         env: { ...Deno.env.toObject(), ...env },
         stdio: ["ignore", "pipe", "pipe"],
       });
@@ -66,6 +85,33 @@ function worker(name: string, port: number, home: string, variables: Record<stri
       if (child !== null) process.kill(pid, signal);
     },
   };
+}
+
+/**
+ * Begins processes again that ended by themselves, as whoever runs them in earnest would. One that found no broker at
+ * its start is meant to end; every other one is noted as unexpected.
+ */
+export function supervise(workers: readonly Worker[]) {
+  const over = new AbortController();
+  const told = { unexpected: [] as string[], begunAgain: 0 };
+  const watching = (async () => {
+    for (; !over.signal.aborted; await systemClock.sleep(500, over.signal)) {
+      for (const worker of workers) {
+        const ending = worker.endings.at(-1);
+        if (worker.running() || ending === undefined || ending === "SIGKILL" || ending === "0") continue;
+        const words = worker.lastWords();
+        if (ending === "1" && words.includes("[log_unavailable]")) told.begunAgain++;
+        else told.unexpected.push(`${worker.name} ended with ${ending}: ${words}`);
+        worker.start();
+      }
+    }
+  })();
+  return Object.assign(told, {
+    async stop() {
+      over.abort();
+      await watching;
+    },
+  });
 }
 
 /** Runs `waymark …` to its end; throws with its output when that is not exit code 0. */
