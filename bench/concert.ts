@@ -2,13 +2,16 @@
  * From the doubling of demand to a surge that people see: the demo with a concert, on the wall clock, from outside.
  *
  *   deno run -A bench/concert.ts [--city bratislava] [--factor 2] [--after 12m] [--minutes 6] [--rate 50000/min]
+ *     [--balance 0.06]
  *
  * Two streams of one process are listened to: the windows (`/v1/stream`) and the city's page, as a browser does.
  *   provisional  the first update that says more than the last final surge, and when the page showed it; wanted: 2 s
  *                after the update. How far behind the slowest partition of rides was: some wait seconds for an event
  *   final        the first boundary after the doubling whose surge is higher, and when the page showed it; wanted: the
  *                boundary, the watermark delay and 2 s
- * Sender, service and listener share the machine. The demo needs some ten minutes until its surge is that of its city.
+ * Sender, service and listener share the machine. The demo needs some minutes until its surge is that of its city.
+ * Its fleet has more free drivers than the default balance of surge is made for: a doubling would price nothing until
+ * they are used up. So the balance is the pressure that is usual there, as whoever runs a city would set it.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     after: { type: "string", default: "12m" },
     minutes: { type: "string", default: "6" },
     rate: { type: "string", default: "50000/min" },
+    balance: { type: "string", default: "0.06" },
   },
 });
 const { city } = values;
@@ -61,7 +65,7 @@ const demo = new Deno.Command(Deno.execPath(), {
   cwd: root,
   env: {
     ...{ WAYMARK_PORT: String(port), WAYMARK_DATA_DIR: join(folder, "data") },
-    ...{ WAYMARK_CLICKHOUSE: "off", NO_COLOR: "1" },
+    ...{ WAYMARK_CLICKHOUSE: "off", NO_COLOR: "1", WAYMARK_SURGE_BALANCE: values.balance },
   },
   stdin: "null",
   stdout: "piped",

@@ -73,7 +73,8 @@ const publishedTo = [
 
 let made = 0;
 const run = systemClock.nowMs().toString(36);
-const aMinute = 60_000;
+/** How long anything may take where suites share two cores. */
+const patienceMs = 180_000;
 
 export async function installation(
   { folder, variables: given }: { folder: string; variables: Record<string, string> },
@@ -116,7 +117,7 @@ export async function installation(
   }
 
   async function ended(): Promise<Ending> {
-    await until("the process has ended", async () => !worker.running(), aMinute).catch(async (error) => {
+    await until("the process has ended", async () => !worker.running(), patienceMs).catch(async (error) => {
       throw new Error(`${error.message}; it says: ${(await told()).slice(-2_000)}`);
     });
     return { code: worker.endings.at(-1)!, output: await told() };
@@ -131,7 +132,7 @@ export async function installation(
     await until(what, async () => {
       if (worker.running()) return await condition();
       throw new Error(`ended with ${worker.endings.at(-1)} before ${what}: ${await told()}`);
-    }, aMinute).catch(async (error) => {
+    }, patienceMs).catch(async (error) => {
       throw new Error(`${error.message}; ${JSON.stringify(await rows())}; ${(await told()).slice(-2_000)}`);
     });
   }
@@ -206,7 +207,7 @@ export async function installation(
     async close() {
       worker.signal("SIGCONT");
       worker.signal("SIGKILL");
-      await until("the process is gone", async () => !worker.running(), aMinute);
+      await until("the process is gone", async () => !worker.running(), patienceMs);
       await admin.disconnect();
       await sender.close();
       await log.close();
