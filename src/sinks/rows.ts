@@ -69,11 +69,13 @@ function sinkTable<T>(
   };
 }
 
-/** A lone surrogate would be written as an escape that ClickHouse refuses. */
+/**
+ * A lone surrogate would be written as an escape that ClickHouse refuses, in names as well as in values. Pairs are never
+ * escaped, so an escape that is one is lone.
+ */
 function lineOf(cells: Cell[]): string {
   const line = JSON.stringify(cells);
-  if (!line.includes("\\ud")) return line;
-  return JSON.stringify(cells, (_, value) => typeof value === "string" ? value.toWellFormed() : value);
+  return line.includes("\\ud") ? line.replaceAll(/(?<!\\)((?:\\\\)*)\\ud[0-9a-f]{3}/g, "$1\ufffd") : line;
 }
 
 const units = (cents: number | null): number | null => cents === null ? null : cents / 100;
