@@ -114,6 +114,8 @@ export type Overrides = {
   /** Only so much of the traffic, minutes. */
   minutes?: number;
   scenario?: Scenario;
+  /** These and no other disasters, one after the other for as long as there is traffic. */
+  storm?: { names: readonly DisasterName[]; everyMs: number; forMs: number };
 };
 
 const of = <T>(random: Random, values: readonly T[]): T => values[random.below(values.length)]!;
@@ -274,8 +276,19 @@ function silencesOf(random: Random, { trafficMs, partitions }: Plan): Plan["sile
   });
 }
 
-function overridden(plan: Plan, { without = [], disasters, minutes }: Overrides): Plan {
-  const kept = plan.disasters.filter((d, i) =>
+function stormOf({ names, everyMs, forMs }: NonNullable<Overrides["storm"]>, trafficMs: number): Disaster[] {
+  const fifth = 0.2;
+  return Array.from({ length: Math.floor(trafficMs / everyMs) }, (_, n) => ({
+    name: names[n % names.length]!,
+    atMs: (n + 1) * everyMs,
+    forMs,
+    pick: n * fifth % 1,
+  }));
+}
+
+function overridden(plan: Plan, { without = [], disasters, minutes, storm }: Overrides): Plan {
+  const all = storm === undefined ? plan.disasters : stormOf(storm, plan.trafficMs);
+  const kept = all.filter((d, i) =>
     !without.includes(d.name) && (disasters === undefined || disasters.includes(i))
   );
   const rates = Object.fromEntries(
