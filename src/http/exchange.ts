@@ -1,8 +1,8 @@
 /**
- * One request of the runtime's HTTP server as a web Request, and the Response back onto its connection.
+ * One request of the runtime's HTTP server as a web Request (light_request.ts), and the Response back onto its connection.
  *
  *   incoming ─► requestOf ─► the application ─► send ─► outgoing
- *                  └ body: read only when somebody reads it, no faster than it is read
+ *                  └ body: read only when somebody reads it, no faster than it is read (incoming_body.ts)
  *
  * An answer is whole before it is sent, with its length, and compressed for whoever takes that. Only event streams are
  * sent as they come, no faster than the client takes them. A body that nobody read ends the connection, politely: the
@@ -10,6 +10,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
+import { incomingBody } from "./incoming_body.ts";
+import { lightRequest } from "./light_request.ts";
 
 const hostShape = /^[A-Za-z0-9._~:\[\]-]{1,255}$/;
 
@@ -20,47 +22,8 @@ export function requestOf(incoming: IncomingMessage, read: (bytes: number) => vo
   if (incoming.httpVersionMajor !== 1 || !hostShape.test(host)) return null;
   const headers: [string, string][] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) headers.push([rawHeaders[i]!, rawHeaders[i + 1]!]);
-  const body = method === "GET" || method === "HEAD" ? null : bodyOf(incoming, read);
-  try {
-    return new Request(url.startsWith("/") ? `http://${host}${url}` : url, { method, headers, body });
-  } catch {
-    return null;
-  }
-}
-
-function bodyOf(incoming: IncomingMessage, read: (bytes: number) => void): ReadableStream<Uint8Array> {
-  let begun = false;
-  return new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (!begun) {
-        begun = true;
-        let over = false;
-        const end = (how: () => void) => {
-          if (!over) how();
-          over = true;
-        };
-        incoming.on("data", (chunk: Uint8Array) => {
-          read(chunk.length);
-          if (over) return;
-          controller.enqueue(ownBytes(chunk));
-          if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
-        });
-        incoming.on("end", () => end(() => controller.close()));
-        const broken = () => end(() => controller.error(new Error("the body broke off")));
-        incoming.on("error", broken);
-        incoming.on("close", broken);
-      }
-      incoming.resume();
-    },
-    cancel: () => void incoming.pause(),
-  }, { highWaterMark: 0 });
-}
-
-/** A small chunk may be a view into a large buffer that it would keep alive until the log has acknowledged. */
-function ownBytes(chunk: Uint8Array): Uint8Array {
-  return chunk.byteLength * 2 < chunk.buffer.byteLength
-    ? new Uint8Array(chunk)
-    : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  const body = method === "GET" || method === "HEAD" ? null : incomingBody(incoming, read);
+  return lightRequest(url.startsWith("/") ? `http://${host}${url}` : url, { method, headers, body });
 }
 
 /** Resolves to the bytes of the body when all is handed to the system, or the connection is gone. Never rejects. */

@@ -23,7 +23,7 @@ async function withServer(work: (open: () => Promise<Raw>, seen: { cancelled: nu
   );
   hono.get("/known", () => new Response(null, { status: 304, headers: { etag: '"x"' } }));
   hono.get("/url", (c) => c.json({ url: c.req.url, header: c.req.header("x-one") ?? null }));
-  hono.post("/echo", async (c) => c.text(await c.req.text()));
+  hono.post("/echo", async (c) => c.text(await textOf(c.req.raw)));
   hono.post("/deaf", (c) => c.text("not read"));
   hono.get("/stream", () => {
     const stream = new ReadableStream({
@@ -45,6 +45,13 @@ async function withServer(work: (open: () => Promise<Raw>, seen: { cancelled: nu
     for (const raw of opened) raw.close();
     await server.stop(20_000);
   }
+}
+
+async function textOf(request: Request): Promise<string> {
+  const reader = request.body!.getReader();
+  let text = "";
+  for (let next = await reader.read(); !next.done; next = await reader.read()) text += fromUtf8(next.value);
+  return text;
 }
 
 const get = (path: string, ...headers: string[]) =>
