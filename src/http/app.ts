@@ -65,6 +65,7 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
   const clients = createEventClients({ handles, bounds });
   const streams = createStreams({ handles, clock, bounds, clients });
   const assets = readAssets();
+  const policy = contentPolicy(assets.styleSources);
   const live = createLivePages({ handles, clock, bounds, clients, release: assets.release });
   const ingestNeedsKey = config.ingestKeys.length > 0;
   const shows = { mask: createMask(given.maskKey ?? ""), audit: audit ?? (() => undefined) };
@@ -89,6 +90,7 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
     const headers = context.res.headers;
     headers.set("x-request-id", id);
     for (const [name, value] of securityHeaders) headers.set(name, value);
+    headers.set("content-security-policy", policy);
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   });
 
@@ -195,13 +197,12 @@ function requestId(given: string | undefined): string | null {
   return given !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : null;
 }
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame. */
+/** Nothing from elsewhere, nothing inline but our style sheets, in nobody's frame. */
+const contentPolicy = (styleSources: readonly string[]): string =>
+  `default-src 'none'; script-src 'self'; style-src ${styleSources.join(" ")}; img-src 'self'; ` +
+  "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
 const securityHeaders: readonly (readonly [name: string, value: string])[] = [
-  [
-    "content-security-policy",
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-  ],
   ["x-content-type-options", "nosniff"],
   ["x-frame-options", "DENY"],
   ["referrer-policy", "no-referrer"],

@@ -3,15 +3,23 @@
  * replaced at the next visit after a release. One hash for all, so that modules find each other by relative names.
  *
  *   /assets/3f9a…/live.js
+ *
+ * Style sheets stand in the pages themselves: a browser paints nothing before it has them, and asking for them takes as
+ * long as the page itself. The content policy names each by its hash and lets no other style in.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { fromUtf8, utf8 } from "../ids.ts";
+import { type Markup, styleElement } from "./pages/markup.ts";
 
 export type Assets = {
   /** Hash of all files: what the pages of this release belong to. */
   release: string;
   path(file: AssetFile): string;
   answer(release: string, file: string, request: Request): Response | null;
+  styles: readonly Markup[];
+  /** The policy's sources for them. */
+  styleSources: readonly string[];
 };
 
 const types = {
@@ -19,22 +27,28 @@ const types = {
   "morph.js": "text/javascript; charset=utf-8",
   "act.js": "text/javascript; charset=utf-8",
   "keys.js": "text/javascript; charset=utf-8",
-  "app.css": "text/css; charset=utf-8",
-  "pages.css": "text/css; charset=utf-8",
   "icon.svg": "image/svg+xml",
 } as const;
 export type AssetFile = keyof typeof types;
 
+const sheets = ["app.css", "pages.css"] as const;
+
+const read = (file: string): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(readFileSync(new URL(`./assets/${file}`, import.meta.url)));
+
 export function readAssets(): Assets {
   const files = new Map(
     Object.entries(types).map(([file, type]) => {
-      const bytes = new Uint8Array(readFileSync(new URL(`./assets/${file}`, import.meta.url)));
+      const bytes = read(file);
       return [file, { type, bytes, etag: `"${hashOf(bytes)}"` }] as const;
     }),
   );
-  const release = hashOf(...[...files.values()].map(({ bytes }) => bytes));
+  const styles = sheets.map((file) => fromUtf8(read(file)));
+  const release = hashOf(...[...files.values()].map(({ bytes }) => bytes), ...styles.map(utf8));
   return {
     release,
+    styles: styles.map(styleElement),
+    styleSources: styles.map((text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`),
     path: (file) => `/assets/${release}/${file}`,
     answer(asked, file, request) {
       const found = files.get(file);

@@ -38,6 +38,7 @@ export const maskKeyOf = (config: Config): string =>
 
 const hexDigits = 16;
 const masked = "masked";
+export const isMasked = (id: string): boolean => id.startsWith(`${masked}-`);
 const isWord = (text: string): boolean => /^[a-z][a-z0-9_-]{0,39}$/.test(text);
 const rounded = (degrees: number): number => Math.round(degrees * 100) / 100;
 

@@ -23,11 +23,14 @@ export function pageResponse(view: PageView, body: (slot: Slots) => Markup, fact
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${view.title}</title>
 <link rel="icon" href="${assets.path("icon.svg")}" type="image/svg+xml">
-<link rel="stylesheet" href="${assets.path("app.css")}">
-<link rel="stylesheet" href="${assets.path("pages.css")}">
-<link rel="modulepreload" href="${assets.path("morph.js")}">
+${assets.styles}
 <script type="module" src="${assets.path("keys.js")}"></script>
-${isLive ? markup`<script type="module" src="${assets.path("live.js")}"></script>` : nothing}
+${
+    isLive
+      ? markup`<link rel="modulepreload" href="${assets.path("morph.js")}">
+<script type="module" src="${assets.path("live.js")}"></script>`
+      : nothing
+  }
 ${view.acts ? markup`<script type="module" src="${assets.path("act.js")}"></script>` : nothing}
 </head>
 <body data-kind="${view.kind}" data-release="${assets.release}" data-now="${now}">

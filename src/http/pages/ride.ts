@@ -2,6 +2,7 @@
 import { type Mark, marks as markTexts } from "../../../actors/ride_table.ts";
 import { type Phase, phasesBar } from "../charts/phases.ts";
 import type { RideView } from "../handles.ts";
+import { isMasked } from "../mask.ts";
 import { cellsOf, type Column, figures, line, place, type Slots, table } from "./layout.ts";
 import { type Markup, markup } from "./markup.ts";
 import { cityPath } from "./city_path.ts";
@@ -30,7 +31,7 @@ export function ridePage(ride: RideView, nowMs: number): PageView {
             ? none
             : markup`<a href="${driverPath(ride.driver_id)}">${ride.driver_id}</a>`,
         ],
-        ["Rider", ride.user_id ?? none],
+        ["Rider", riderMarkup(ride.user_id)],
         ["Fare", fareMarkup(ride)],
         ["Attempts", plural(ride.attempts, "driver")],
       ]),
@@ -71,6 +72,10 @@ function stateMarkup({ state, outcome, reason }: RideView): Markup {
     more === null ? null : markup`<small>${more}</small>`
   }`;
 }
+
+/** A pseudonym is long and says nothing; it is there to be compared. */
+const riderMarkup = (id: string | null): Markup | string =>
+  id === null ? none : isMasked(id) ? markup`masked<small class="mono">${id}</small>` : id;
 
 function fareMarkup({ fare, estimated_fare }: RideView): Markup {
   return markup`${amount(fare)}${

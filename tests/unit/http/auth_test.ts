@@ -82,7 +82,7 @@ describe("the gate", () => {
     await using doors = await openDoors({ config });
     for (const [route, scope] of Object.entries(rules)) {
       const [method, pattern] = route.split(" ") as [string, string];
-      const path = pattern.replace(":file", "app.css").replaceAll(/:\w+/g, "x");
+      const path = pattern.replace(":file", "live.js").replaceAll(/:\w+/g, "x");
       const ask = async (headers: Record<string, string>) => {
         const response = await doors.app.hono.request(path, { method, headers });
         const text = pattern === "/v1/stream" && response.ok
