@@ -167,6 +167,7 @@ function partitionsAt(nowMs: number, watermarkMs: number) {
         holds_watermark: topic === "ride-events" && partition === 7,
         idle: topic === "driver-locations" && partition === 3,
         snapshot_age_seconds: 4 + partition,
+        published: 8_000 + partition * 313,
         actors: { [kind]: 300 + partition * 41 },
       });
     })
