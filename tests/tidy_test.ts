@@ -25,6 +25,7 @@ import { badNames, extendsOther, openMarks, tooLong } from "./tidy/file_shape.ts
 import { codeRoles, generatedParts, partIn, withPart } from "./tidy/generated.ts";
 import { glossaryBreaches, otherWords, words } from "./tidy/glossary.ts";
 import { importBreaches } from "./tidy/import_direction.ts";
+import { boundaries, guaranteeBreaches, threatBreaches } from "./tidy/named_tests.ts";
 import { type Lock, lockBreaches } from "./tidy/package_lock.ts";
 import { syntaxOf } from "./tidy/syntax.ts";
 import { allPaths, anyCode, anyDocument, filesMatching, productCode, readText } from "./tidy/tree.ts";
@@ -303,6 +304,37 @@ describe("faults", () => {
   });
 
   it("every row names tests that are there", () => none(faultBreaches(readText("docs/FAULTS.md"), textOf)));
+});
+
+describe("promises and threats", () => {
+  const textOf = (path: string) => paths.has(path) ? readText(path) : null;
+  const read = (path: string) => path === "tests/tidy_test.ts" ? "a test" : null;
+
+  it("a promise without a test, or with one that is gone, is found", () => {
+    const page = "## 1. A\n**Promise.** x\n\n## 2. B\n**Promise.** x\n\n**Fails without it.**\n\n" +
+      "- `tests/tidy_test.ts` a\n  test\n- `tests/tidy_test.ts` no test\n- `tests/gone.ts` x\n\nMore.\n";
+    assert.deepEqual(guaranteeBreaches(page, read), [
+      '"1. A" names no test',
+      '"2. B": tests/tidy_test.ts has no test "no test"',
+      '"2. B": `tests/gone.ts` x names no file',
+    ]);
+  });
+
+  it("a threat without a test, or a boundary without a threat, is found", () => {
+    const page = "| boundary | threat | control | tests | what is left |\n| --- | --- | --- | --- | --- |\n" +
+      "| posting | bombs | bounds | `tests/tidy_test.ts` a test<br>`tests/tidy_test.ts` none | nothing |\n";
+    const found = threatBreaches(page, read);
+    assert.deepEqual(found.slice(0, 2), [
+      'posting, bombs: tests/tidy_test.ts has no test "none"',
+      "boundary reading is left out",
+    ]);
+    assert.equal(found.length, boundaries.length);
+  });
+
+  it("every promise names tests that are there", () =>
+    none(guaranteeBreaches(readText("docs/GUARANTEES.md"), textOf)));
+  it("every threat names tests that are there", () =>
+    none(threatBreaches(readText("docs/THREATS.md"), textOf)));
 });
 
 describe("planted bugs", () => {
