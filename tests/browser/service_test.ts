@@ -43,7 +43,7 @@ async function start(port: number): Promise<Service> {
   const reading = (async () => {
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) said += text;
   })();
-  await eventually("the service listens", () => /listening on (\S+)/.test(said), 60_000);
+  await eventually("the service listens", () => /listening on (\S+)/.test(said), 180_000);
   return {
     url: /listening on (\S+)\//.exec(said)![1]!,
     async kill() {
