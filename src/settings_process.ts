@@ -69,7 +69,8 @@ export const processSettings = {
   }),
   WAYMARK_SNAPSHOT_MS: setting({
     fallback: 30 * secondMs,
-    help: "How often a partition is snapshotted: longer means a longer replay after a crash.",
+    help:
+      "How often a partition is snapshotted, and less often where that would take more than 5 % of the time: longer means a longer replay after a crash.",
     ...integer(100, hourMs, "ms"),
   }),
 } as const;

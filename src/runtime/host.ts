@@ -18,6 +18,7 @@ import type { Alignment } from "./alignment.ts";
 import { PartitionActor } from "./partition.ts";
 import type { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
+import { snapshotPauseMs } from "./snapshot_pace.ts";
 
 export type HostOptions<F extends Fold> = {
   stage: Stage<F>;
@@ -235,8 +236,15 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       return;
     }
     if (clock.monotonicMs() < (snapshotDueMs.get(tp.partition) ?? 0)) return;
-    snapshotDueMs.set(tp.partition, clock.monotonicMs() + options.snapshotMs);
+    snapshotDueMs.set(tp.partition, clock.monotonicMs() + snapshotPause());
     void snapshot(actor);
+  }
+
+  function snapshotPause(): number {
+    return snapshotPauseMs(
+      options.snapshotMs,
+      [...actors.values()].map(({ snapshotBusyMs }) => snapshotBusyMs),
+    );
   }
 
   async function snapshot(actor: PartitionActor<F>): Promise<void> {

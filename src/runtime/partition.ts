@@ -53,6 +53,8 @@ export class PartitionActor<F extends Fold = Fold> {
   logEnd: number;
   snapshotOffset: number;
   snapshotAtMs: number | null;
+  /** How long the slices of the last snapshot held the event loop, in all. */
+  snapshotBusyMs = 0;
   idleSinceMs: number | null = null;
   ended = false;
   /** Records that the log has acknowledged since this owner has the partition. */
@@ -284,10 +286,14 @@ export class PartitionActor<F extends Fold = Fold> {
     await this.#flush();
     const { tp, identity, partitions, clock } = this.#options;
     const segments: Frozen["segments"] = [];
+    let [busyMs, sliceFrom] = [0, clock.monotonicMs()];
     for (const bytes of packEntries(this.fold.entries())) {
+      busyMs += clock.monotonicMs() - sliceFrom;
       if (bytes !== null) segments.push({ hash: await contentHash(bytes), bytes });
       await breathe();
+      sliceFrom = clock.monotonicMs();
     }
+    this.snapshotBusyMs = busyMs;
     return {
       segments,
       manifest: {

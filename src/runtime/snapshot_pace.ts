@@ -1,0 +1,16 @@
+/**
+ * How long a partition waits for its next snapshot: pure.
+ *
+ * At least as long as is set, and so long that the snapshots of all partitions of a host take no more than their share of
+ * the time: a million rides are snapshotted less often than a thousand, and replayed a little longer after a crash.
+ *
+ *   every partition once: Σ busy ─► interval ≥ Σ busy ÷ share
+ */
+import { limits } from "../limits.ts";
+
+/** `busyMs`: how long taking the last snapshot of each partition held the event loop, in all. */
+export function snapshotPauseMs(wantedMs: number, busyMs: Iterable<number>): number {
+  let sum = 0;
+  for (const ms of busyMs) sum += ms;
+  return Math.max(wantedMs, sum / limits.snapshotShareMax);
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { FoldEntry } from "../../../src/fold.ts";
+import type { Fold, Stage } from "../../../src/fold.ts";
+import { memorySnapshots } from "../../../src/snapshots/memory.ts";
+import { PartitionActor } from "../../../src/runtime/partition.ts";
+import { snapshotPauseMs } from "../../../src/runtime/snapshot_pace.ts";
+import { manualClock } from "../../../src/time.ts";
+
+describe("snapshotPauseMs", () => {
+  it("is what is set while snapshots are short, and twenty times as long as all of them take", () => {
+    assert.equal(snapshotPauseMs(30_000, []), 30_000);
+    assert.equal(snapshotPauseMs(30_000, [100, 200]), 30_000);
+    assert.equal(snapshotPauseMs(30_000, Array(12).fill(250)), 60_000);
+  });
+});
+
+describe("PartitionActor.snapshotBusyMs", () => {
+  it("is the time that the slices of the last snapshot took, and nothing of what is between them", async () => {
+    const clock = manualClock();
+    let heldMs = 0;
+    const fold = {
+      fold() {},
+      flush: () => true,
+      markAll() {},
+      *entries(): Generator<FoldEntry> {
+        for (let i = 0; i < 3; i++) {
+          heldMs += 40;
+          yield ["one", i];
+        }
+      },
+      restore() {},
+      since() {},
+      status: () => ({ watermarkMs: null, actors: {} }),
+    } satisfies Fold;
+    const actor = new PartitionActor({
+      stage: { name: "rides" } as Stage<Fold>,
+      tp: { topic: "ride-events", partition: 0 },
+      partitions: 1,
+      key: "k",
+      identity: { foldVersion: "v", generation: 1, logEpoch: 0 },
+      restored: { fold, nextOffset: 0, publishFrom: null, last: null, snapshotAtMs: null },
+      restartOffsets: [],
+      store: memorySnapshots(),
+      publisher: { publish: () => Promise.resolve() },
+      clock: { ...clock, monotonicMs: () => clock.monotonicMs() + heldMs },
+      flushMs: 100,
+      commit: () => Promise.resolve(),
+    });
+    assert.equal(actor.snapshotBusyMs, 0);
+    const record = { offset: 0, timestampMs: 0, key: null, value: new Uint8Array(1), headers: null };
+    await actor.batch([record], 1);
+    await actor.snapshot();
+    assert.equal(actor.snapshotBusyMs, 120);
+    assert.equal(actor.snapshotOffset, 1);
+  });
+});
