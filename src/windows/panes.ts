@@ -4,7 +4,8 @@
  * A register's position is the number of records that have changed it, so a rebuilt or repeated register can be
  * told from a newer one whatever the order they arrive in. Additions to the rider set travel in the same record.
  */
-import { paneMs, paneStart } from "./settings.ts";
+import { HourSums } from "./hour_sums.ts";
+import { paneStart } from "./settings.ts";
 import { packHashes, pairsOf, Table64, unpackHashes } from "./table64.ts";
 
 export type Register = {
@@ -30,9 +31,12 @@ export type Pane = {
   changed: boolean;
 };
 
+/** One city, with the sums of its hours. */
+type CityPanes = { panes: Map<number, Pane>; hours: HourSums };
+
 export class PaneTable {
   readonly #width: number;
-  #cities = new Map<string, Map<number, Pane>>();
+  #cities = new Map<string, CityPanes>();
   #size = 0;
   #changed: Pane[] = [];
 
@@ -46,7 +50,7 @@ export class PaneTable {
   }
 
   has(city: string, atMs: number): boolean {
-    return this.#cities.get(city)?.has(paneStart(atMs)) === true;
+    return this.#cities.get(city)?.panes.has(paneStart(atMs)) === true;
   }
 
   /** The changed registers waiting to be published. */
@@ -66,16 +70,7 @@ export class PaneTable {
 
   /** The values of a city summed over the panes in [fromMs, untilMs); null when there is no pane. */
   sum(city: string, fromMs: number, untilMs: number): number[] | null {
-    const panes = this.#cities.get(city);
-    if (panes === undefined) return null;
-    let total: number[] | null = null;
-    for (let at = fromMs; at < untilMs; at += paneMs) {
-      const pane = panes.get(at);
-      if (pane === undefined) continue;
-      total ??= new Array<number>(this.#width).fill(0);
-      for (let i = 0; i < this.#width; i++) total[i]! += pane.values[i]!;
-    }
-    return total;
+    return this.#cities.get(city)?.hours.sum(fromMs, untilMs) ?? null;
   }
 
   cities(): Iterable<string> {
@@ -98,7 +93,7 @@ export class PaneTable {
   /** Marks everything as to be published again, riders included: once, after a cold start. */
   markAll(): void {
     this.#changed = [];
-    for (const panes of this.#cities.values()) {
+    for (const { panes } of this.#cities.values()) {
       for (const pane of panes.values()) {
         pane.newRiders = pairsOf(pane.riders);
         pane.changed = true;
@@ -108,15 +103,19 @@ export class PaneTable {
   }
 
   dropBefore(paneStartMs: number): void {
-    for (const [city, panes] of this.#cities) {
-      for (const at of panes.keys()) if (at < paneStartMs && panes.delete(at)) this.#size--;
+    for (const [city, { panes, hours }] of this.#cities) {
+      for (const at of panes.keys()) {
+        if (at >= paneStartMs || !panes.delete(at)) continue;
+        hours.changed(at);
+        this.#size--;
+      }
       if (panes.size === 0) this.#cities.delete(city);
     }
   }
 
   /** Everything held, for a snapshot. Changes must have been taken before. */
   *entries(): Generator<Register> {
-    for (const [city, panes] of this.#cities) {
+    for (const [city, { panes }] of this.#cities) {
       for (const [paneStartMs, pane] of panes) {
         const { position, offset, values } = pane;
         yield { city, paneStartMs, position, offset, values, riders: packHashes(pairsOf(pane.riders)) };
@@ -132,13 +131,19 @@ export class PaneTable {
     const { position, offset, values } = entry;
     const { city, paneStartMs } = entry;
     const pane = { city, paneStartMs, position, offset, values, riders, newRiders: [], changed: false };
-    this.#panesOf(city).set(paneStartMs, pane);
+    const { panes, hours } = this.#of(city);
+    panes.set(paneStartMs, pane);
+    hours.changed(paneStartMs);
   }
 
-  #panesOf(city: string): Map<number, Pane> {
-    let panes = this.#cities.get(city);
-    if (panes === undefined) this.#cities.set(city, panes = new Map());
-    return panes;
+  #of(city: string): CityPanes {
+    let held = this.#cities.get(city);
+    if (held === undefined) {
+      const panes = new Map<number, Pane>();
+      held = { panes, hours: new HourSums(this.#width, (at) => panes.get(at)?.values) };
+      this.#cities.set(city, held);
+    }
+    return held;
   }
 
   /**
@@ -146,8 +151,9 @@ export class PaneTable {
    * to its values before the next flush is published with it.
    */
   touch(city: string, atMs: number, offset: number): Pane {
-    const panes = this.#panesOf(city);
+    const { panes, hours } = this.#of(city);
     const paneStartMs = paneStart(atMs);
+    hours.changed(paneStartMs);
     let pane = panes.get(paneStartMs);
     if (pane === undefined) {
       const values = new Array<number>(this.#width).fill(0);

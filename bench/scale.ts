@@ -1,0 +1,177 @@
+/**
+ * What an event costs as the work around it grows: longer windows, more cities, partitions, riders and rides in memory.
+ *
+ *   deno run -A --v8-flags=--expose-gc bench/scale.ts [--events 100000] [--only windows,cities,…]
+ *
+ * Folds alone, in one process without a log: ride events are decoded, folded and told to the cities, whose folds merge
+ * them and make windows; both stages are flushed every 2,000 events. Each row is a process of its own with the same
+ * events but for what the row says. Before what is measured, every fold is given as long a history as its window is, an
+ * event a minute and city, so that a window of a day has all its panes. Microseconds of CPU and bytes of keys and values
+ * published, in both stages, per event; the heap and buffers that a ride takes are measured where rides are what grows.
+ */
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { readConfig } from "../src/config.ts";
+import { type Fold, Outbox } from "../src/fold.ts";
+import { utf8 } from "../src/ids.ts";
+import { stageContext } from "../src/node/context.ts";
+import { citiesStage } from "../src/stages/cities.ts";
+import { ridesStage } from "../src/stages/rides.ts";
+import { minuteMs } from "../src/time.ts";
+import { scaleEvents, type ScaleWork } from "./scale_events.ts";
+
+type Row = { of: string; label: string; work: Partial<ScaleWork> };
+type Cost = {
+  ridesMicros: number;
+  citiesMicros: number;
+  bytesPerRide: number | null;
+  publishedBytes: number;
+};
+
+const rows: Row[] = [
+  ...[5, 60, 1_440].map((minutes) => ({
+    of: "windows",
+    label: `window of ${minutes} min, sliding by 1`,
+    work: { windowMs: minutes * minuteMs },
+  })),
+  ...[10, 100, 1_000, 10_000].map((cities) => ({
+    of: "cities",
+    label: `${cities} cities`,
+    work: { cities },
+  })),
+  ...[3, 12, 48].map((partitions) => ({
+    of: "partitions",
+    label: `${partitions} partitions of ride-events`,
+    work: { partitions },
+  })),
+  ...[1_000, 100_000, 1_000_000].map((rides) => ({
+    of: "rides",
+    label: `${rides.toLocaleString("en")} rides in memory`,
+    work: { rides },
+  })),
+  ...[0, 0.01, 0.2].map((late) => ({
+    of: "disorder",
+    label: `${late * 100} % of events 40 s late`,
+    work: { late },
+  })),
+];
+
+const flushEvery = 2_000;
+const usual: ScaleWork = {
+  windowMs: 5 * minuteMs,
+  cities: 50,
+  partitions: 12,
+  rides: 0,
+  late: 0,
+  events: 100_000,
+};
+
+const { values } = parseArgs({
+  options: {
+    events: { type: "string", default: String(usual.events) },
+    only: { type: "string", default: [...new Set(rows.map(({ of }) => of))].join(",") },
+    one: { type: "string" },
+  },
+});
+if (values.one !== undefined) {
+  console.log(JSON.stringify(measure(JSON.parse(values.one) as ScaleWork)));
+} else {
+  const wanted = values.only.split(",");
+  console.log("us of CPU per event     rides  cities     sum  bytes published  bytes per ride");
+  for (const row of rows.filter(({ of }) => wanted.includes(of))) {
+    const cost = await inChild({ ...usual, events: Number(values.events), ...row.work });
+    const sum = cost.ridesMicros + cost.citiesMicros;
+    const figures = [cost.ridesMicros, cost.citiesMicros, sum].map((n) => n.toFixed(2).padStart(7)).join(" ");
+    const bytes = cost.bytesPerRide === null ? "" : Math.round(cost.bytesPerRide).toLocaleString("en");
+    const told = Math.round(cost.publishedBytes).toLocaleString("en");
+    console.log(`${row.label.padEnd(34)}${figures} ${told.padStart(16)}${bytes.padStart(16)}`);
+  }
+}
+
+async function inChild(work: ScaleWork): Promise<Cost> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--no-check", "-A", "--v8-flags=--expose-gc", fileURLToPath(import.meta.url)],
+      ...["--one", JSON.stringify(work)],
+    ],
+  }).output();
+  if (code !== 0) throw new Error(new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout)) as Cost;
+}
+
+function measure(work: ScaleWork): Cost {
+  const context = stageContext(readConfig({
+    WAYMARK_WINDOW_MS: String(work.windowMs),
+    WAYMARK_PARTITIONS: `ride-events=${work.partitions}`,
+  }));
+  const [rides, cities] = [ridesStage(context), citiesStage(context)];
+  const sources: Fold[] = Array.from({ length: work.partitions }, (_, partition) => rides.create(partition));
+  const targets: Fold[] = Array.from(
+    { length: context.partitions["city-partials"] },
+    (_, partition) => cities.create(partition),
+  );
+  for (const fold of sources) fold.since(0);
+  const [toCities, windows] = [new Outbox(), new Outbox()];
+  const cost: Cost = { ridesMicros: 0, citiesMicros: 0, bytesPerRide: null, publishedBytes: 0 };
+  const ends = sources.map(() => 0);
+  let told = 0;
+  let measured = 0;
+
+  for (const { kind, events } of scaleEvents(work)) {
+    const before = kind === "rides" ? heapBytes() : 0;
+    for (let from = 0; from < events.length; from += flushEvery) {
+      const chunk = events.slice(from, from + flushEvery).map(({ key, value, logMs }) => {
+        const keyBytes = utf8(key);
+        const partition = context.partitionOf("ride-events", keyBytes);
+        const offset = ends[partition]!++;
+        const record = { offset, timestampMs: logMs, key: keyBytes, value: utf8(value), headers: null };
+        return [partition, record] as const;
+      });
+      const ridesMicros = cpuMicros(() => {
+        for (const [partition, record] of chunk) sources[partition]!.fold(record, toCities);
+        for (const fold of sources) fold.flush(toCities);
+      });
+      const outputs = toCities.take();
+      const citiesMicros = cpuMicros(() => {
+        for (const { topic, key, value, partition } of outputs) {
+          if (topic !== "city-partials") continue;
+          const record = { offset: told++, timestampMs: 0, key, value, headers: null };
+          targets[partition!]!.fold(record, windows);
+        }
+        for (const fold of targets) while (!fold.flush(windows)) windows.take();
+      });
+      const published = [...outputs, ...windows.take()].reduce(
+        (n, { key, value }) => n + key.length + value.length,
+        0,
+      );
+      if (kind !== "measured") continue;
+      cost.ridesMicros += ridesMicros;
+      cost.citiesMicros += citiesMicros;
+      cost.publishedBytes += published;
+      measured += chunk.length;
+    }
+    if (kind === "rides" && work.rides >= 100_000) cost.bytesPerRide = (heapBytes() - before) / work.rides;
+  }
+  return {
+    ridesMicros: cost.ridesMicros / measured,
+    citiesMicros: cost.citiesMicros / measured,
+    bytesPerRide: cost.bytesPerRide,
+    publishedBytes: cost.publishedBytes / measured,
+  };
+}
+
+function cpuMicros(work: () => void): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+function heapBytes(): number {
+  const collect = (globalThis as { gc?: () => void }).gc;
+  if (collect === undefined) return 0;
+  for (let i = 0; i < 3; i++) collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
