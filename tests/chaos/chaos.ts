@@ -24,7 +24,7 @@ import { type Recoveries, watchRecoveries } from "./recoveries.ts";
 import { disasterTable, recoveryTable } from "./report.ts";
 import { missed, runRounds, type Told } from "./rounds.ts";
 import { schedule } from "./schedule.ts";
-import { allReady, isQuiet, newestEventMs } from "./silence.ts";
+import { allReady, hasTraffic, isQuiet, newestEventMs } from "./silence.ts";
 import { type Sent, startTraffic } from "./traffic.ts";
 import {
   acknowledgedIsThere,
@@ -37,8 +37,6 @@ import {
 } from "./verdicts.ts";
 import { ask, supervise, until } from "./workers.ts";
 
-/** Until everything must be caught up after a disaster: sessions, restores and a backlog on a busy machine. */
-const aliveMs = 150_000;
 const readyMs = 90_000;
 const quietMs = 240_000;
 /** In so long a run every kind has its turn: one that never came is a fault of the run. */
@@ -95,6 +93,7 @@ async function chaos(bed: Bed): Promise<void> {
   let told: Told;
   let sent: Sent;
   try {
+    await until("traffic flows", () => hasTraffic(bed), readyMs);
     told = await strikeOut(bed, disasters, watches.progress);
     sent = await traffic.end();
   } finally {
@@ -118,13 +117,13 @@ async function strikeOut(bed: Bed, disasters: Disasters, progress: Progress): Pr
   const elapsed = () => (systemClock.monotonicMs() - beganMs) / 1_000;
   const told = await runRounds(bed, {
     rounds: schedule({ ...options, once: options.short }),
-    ...{ disasters, progress, aliveMs },
+    ...{ disasters, progress, aliveMs: 1_000 * options.aliveSeconds },
     isOver: () => !options.short && elapsed() >= options.seconds,
     say: (line) => console.log(`  ${elapsed().toFixed(0).padStart(5)} s  ${line}  [${progress.told()}]`),
   });
   await row("alive again after every disaster", async () => {
     if (told.stuck !== null) throw new Error(told.stuck);
-    return `${told.rounds} rounds, each caught up within ${aliveMs / 1_000} s`;
+    return `${told.rounds} rounds, each caught up within ${options.aliveSeconds} s`;
   });
   return told;
 }

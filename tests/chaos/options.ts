@@ -5,6 +5,7 @@ import { type KindName, kindNames, kindOf } from "./schedule.ts";
 export type ChaosOptions = {
   seconds: number;
   short: boolean;
+  aliveSeconds: number;
   seed: number;
   rate: string;
   positions: string;
@@ -22,7 +23,8 @@ Between disasters everything must be caught up again; in the end everything must
   npm run chaos -- [--minutes 10] [--seed 1] …
 
   --minutes N      how long disasters go on (10)
-  --short          each quick kind once, a few seconds each, instead of --minutes: about a minute
+  --short          each quick kind once, or each of --only, a few seconds each, instead of --minutes: about a minute
+  --alive N        seconds after healing until everything must be caught up; more on a slow machine (180)
   --seed N         decides disasters and traffic (1)
   --rate N/s       records a second (2000/s)
   --positions N    share of driver positions among them (0.8)
@@ -59,6 +61,7 @@ function parsed(args: string[]): ChaosOptions {
     options: {
       minutes: { type: "string", default: "10" },
       short: { type: "boolean", default: false },
+      alive: { type: "string", default: "180" },
       seed: { type: "string", default: "1" },
       rate: { type: "string", default: "2000/s" },
       positions: { type: "string", default: "0.8" },
@@ -74,7 +77,7 @@ function parsed(args: string[]): ChaosOptions {
     Deno.exit(0);
   }
   const number = (
-    name: "minutes" | "seed" | "processes" | "brokers",
+    name: "minutes" | "alive" | "seed" | "processes" | "brokers",
     isFit: (n: number) => boolean,
     allowed: string,
   ) => {
@@ -90,6 +93,7 @@ function parsed(args: string[]): ChaosOptions {
   return {
     seconds: 60 * number("minutes", (n) => n > 0 && n <= 24 * 60, "a number above 0, 1440 at most"),
     short: values.short,
+    aliveSeconds: number("alive", (n) => n > 0, "a number above 0"),
     seed: number("seed", (n) => Number.isSafeInteger(n) && n >= 0, "a whole number"),
     rate: values.rate,
     positions: values.positions,

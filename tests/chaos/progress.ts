@@ -95,9 +95,8 @@ export function watchProgress(bed: Bed): Progress {
 
   /** What is not folded up to there, or not in ClickHouse; empty when everything is. */
   async function missing(ends: Map<string, number>): Promise<string[]> {
-    const unfolded = [...ends].filter(([name, end]) =>
-      at(name).position < end || at(name).state !== "running"
-    )
+    // Whoever showed a position has folded up to there, also when it does not answer just now.
+    const unfolded = [...ends].filter(([name, end]) => at(name).position < end)
       .map(([name, end]) => `${name} ${at(name).state} at ${at(name).position} of ${end}`);
     if (unfolded.length > 0) return unfolded;
     return await notCopied(bed, ends);

@@ -147,7 +147,7 @@ export type ScheduleOptions = {
   seed: number;
   /** Which kinds; all unless given. */
   only?: readonly KindName[];
-  /** Kinds that are quick, for a moment each, as many at once as there are targets. */
+  /** Those that are quick, or named, for a moment each, as many at once as there are targets. */
   short?: boolean;
   /** Until every card was dealt once, instead of without end. */
   once?: boolean;
@@ -161,7 +161,7 @@ export function* schedule(
   { seed, only = kindNames, short = false, once = false }: ScheduleOptions,
 ): Generator<Round> {
   const random = randomFrom(seed, "chaos");
-  const wanted = short ? only.filter((name) => !kindOf(name).isLong) : only;
+  const wanted = short && only === kindNames ? only.filter((name) => !kindOf(name).isLong) : only;
   for (let deck = shuffled(dealt(wanted, short), random);;) {
     if (deck.length === 0) {
       if (once) return;

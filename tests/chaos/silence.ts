@@ -1,4 +1,4 @@
-/** When everything that was sent has come to rest: read to the end, declared idle, every window closed. */
+/** Whether traffic has begun, and when everything has come to rest: read to the end, declared idle, every window closed. */
 import { topicName } from "../../src/log/topics.ts";
 import { fromUtf8 } from "../../src/ids.ts";
 import type { Bed } from "./bed.ts";
@@ -7,6 +7,12 @@ import { ask, type Worker } from "./workers.ts";
 export async function allReady(workers: readonly Worker[]): Promise<boolean> {
   const answers = await Promise.all(workers.map((w) => w.running() ? ask(`${w.url}/readyz`) : null));
   return answers.every((answer) => answer?.status === 200);
+}
+
+/** A sender that finds no broker at its start gives up, and is no part of what is shown here. */
+export async function hasTraffic({ log, naming }: Bed): Promise<boolean> {
+  const bounds = await log.bounds(topicName("driver-locations", naming));
+  return bounds.every(({ end }) => end > 0);
 }
 
 /** Every source is read to its end and declared idle, so that the cities' watermark has passed the newest event. */
