@@ -38,7 +38,7 @@ export type RefusedSample = {
 };
 
 const samplesMax = 6;
-const alertsMax = 20;
+const alertsMax = 12;
 
 export async function pipelineView(handles: Handles, request: Request): Promise<PipelineView> {
   const [partitions, ledger, letters] = await Promise.all([

@@ -43,16 +43,14 @@ export function partitionLine(p: PartitionView, counts: Counts | null): Markup {
     name,
     cellsOf(partitionColumns, [
       name,
-      markup`<span class="${stateTones[p.state]}">${said}${why}${holds}</span>`,
+      toned(stateTones[p.state] ?? "", markup`${said}${why}${holds}`),
       p.owner === "" ? none : p.owner,
       whole(p.position),
       whole(p.log_end),
       whole(p.lag_records),
-      markup`<span class="${p.lag_seconds > 30 ? "bad" : ""}">${secondsText(p.lag_seconds)}</span>`,
+      toned(p.lag_seconds > 30 ? "bad" : "", secondsText(p.lag_seconds)),
       clockOf(p.watermark, true),
-      markup`<span class="${late(p.watermark_behind_seconds, 120)}">${
-        secondsText(p.watermark_behind_seconds)
-      }</span>`,
+      toned(late(p.watermark_behind_seconds, 120), secondsText(p.watermark_behind_seconds)),
       whole(p.published),
       whole(counts?.late),
       refused === null ? none : tinted(refused),
@@ -62,6 +60,9 @@ export function partitionLine(p: PartitionView, counts: Counts | null): Markup {
   );
 }
 
+/** The page has hundreds of these: none is wrapped for nothing. */
+const toned = (tone: string, text: Markup | string): Markup | string =>
+  tone === "" ? text : markup`<span class="${tone}">${text}</span>`;
+
 /** A count that should be none. */
-export const tinted = (n: number): Markup | string =>
-  n === 0 ? "0" : markup`<span class="warn">${whole(n)}</span>`;
+export const tinted = (n: number): Markup | string => toned(n === 0 ? "" : "warn", whole(n));
