@@ -118,8 +118,13 @@ function measure(work: ScaleWork): Cost {
   let told = 0;
   let measured = 0;
 
+  let [before, isHeld] = [0, false];
   for (const { kind, events } of scaleEvents(work)) {
-    const before = kind === "rides" ? heapBytes() : 0;
+    if (kind === "rides" && before === 0) before = heapBytes();
+    if (kind !== "rides" && before > 0 && !isHeld && work.rides >= 100_000) {
+      cost.bytesPerRide = (heapBytes() - before) / work.rides;
+      isHeld = true;
+    }
     for (let from = 0; from < events.length; from += flushEvery) {
       const chunk = events.slice(from, from + flushEvery).map(({ key, value, logMs }) => {
         const keyBytes = utf8(key);
@@ -151,7 +156,6 @@ function measure(work: ScaleWork): Cost {
       cost.publishedBytes += published;
       measured += chunk.length;
     }
-    if (kind === "rides" && work.rides >= 100_000) cost.bytesPerRide = (heapBytes() - before) / work.rides;
   }
   return {
     ridesMicros: cost.ridesMicros / measured,

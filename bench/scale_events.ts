@@ -44,13 +44,10 @@ export function* scaleEvents(work: ScaleWork): Generator<ScalePart> {
   });
   if (work.rides > 0) {
     const fromMs = startMs - rideMinutes * minuteMs;
-    yield {
-      kind: "rides",
-      events: Array.from({ length: work.rides }, (_, n) => {
-        const timeMs = fromMs + Math.floor(n * rideMinutes / work.rides * minuteMs);
-        return event(`w-${n}`, "requested", n % work.cities, timeMs, timeMs);
-      }),
-    };
+    yield* parts("rides", work.rides, (n) => {
+      const timeMs = fromMs + Math.floor(n * rideMinutes / work.rides * minuteMs);
+      return event(`w-${n}`, "requested", n % work.cities, timeMs, timeMs);
+    });
   }
   yield* parts("history", warmUpEvents, (n) => step(n, work));
   yield* parts("measured", work.events, (n) => step(warmUpEvents + n, work));

@@ -24,7 +24,7 @@ import type {
   TopicPartition,
 } from "./port.ts";
 import { topicMissing } from "./refusals.ts";
-import { eventLoopTurns } from "./turns.ts";
+import { eventLoopTurns } from "../turns.ts";
 
 export type GroupSource = ReaderSource & {
   partitionCount(topic: string): number | null;

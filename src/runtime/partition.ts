@@ -16,6 +16,7 @@ import type { Commit, TopicPartition } from "../log/port.ts";
 import type { SnapshotKey, SnapshotStore } from "../snapshots/port.ts";
 import { metrics } from "../telemetry/metrics.ts";
 import { breathe, type Clock } from "../time.ts";
+import { sliceTurn } from "../turns.ts";
 import type { Identity } from "./acquire.ts";
 import { encodeManifest, type Manifest, snapshotFormat } from "./manifest.ts";
 import type { Publisher } from "./publisher.ts";
@@ -178,7 +179,7 @@ export class PartitionActor<F extends Fold = Fold> {
         let sliceFrom = this.#options.clock.monotonicMs();
         for (const _ of change(this.fold)) {
           if (this.#options.clock.monotonicMs() - sliceFrom <= sliceMs) continue;
-          await breathe();
+          await sliceTurn();
           sliceFrom = this.#options.clock.monotonicMs();
         }
         frozen = await this.#freeze(true);
@@ -290,7 +291,7 @@ export class PartitionActor<F extends Fold = Fold> {
     for (const bytes of packEntries(this.fold.entries())) {
       busyMs += clock.monotonicMs() - sliceFrom;
       if (bytes !== null) segments.push({ hash: await contentHash(bytes), bytes });
-      await breathe();
+      await sliceTurn();
       sliceFrom = clock.monotonicMs();
     }
     this.snapshotBusyMs = busyMs;

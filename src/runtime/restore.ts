@@ -11,6 +11,7 @@ import { WaymarkError } from "../errors.ts";
 import type { Fold, Stage } from "../fold.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
 import { breathe, isoTime, minuteMs } from "../time.ts";
+import { sliceTurn } from "../turns.ts";
 import type { Snapshot } from "./acquire.ts";
 import type { Manifest } from "./manifest.ts";
 import { unpackEntries } from "./segments.ts";
@@ -41,7 +42,7 @@ export async function restore<F extends Fold>(
   if (snapshot === null) return await start(fold, stage, tp, origin);
   for (const segment of snapshot.segments) {
     for (const entry of unpackEntries(segment)) fold.restore(entry);
-    await breathe();
+    await sliceTurn();
   }
   const { next_offset, last, taken_at_ms } = snapshot.manifest;
   return { fold, nextOffset: next_offset, publishFrom: null, last, snapshotAtMs: taken_at_ms };

@@ -91,7 +91,6 @@ export const importTable: Readonly<Record<string, Row>> = {
       "src/log/append_waiters.ts",
       "src/log/assignment.ts",
       "src/log/refusals.ts",
-      "src/log/turns.ts",
     ],
     packages: ["kafkajs", "lz4-napi", "@std/async", "node:*"],
   },

@@ -24,7 +24,7 @@ import { boundsOf, committedOf, endsOf, offsetAt } from "./offsets.ts";
 import { type KafkaLogOptions, timingDefaults } from "./options.ts";
 import { kafkaProducer, type SizeSetting } from "./producer.ts";
 import { topicTable } from "./topic_table.ts";
-import { eventLoopTurns } from "../turns.ts";
+import { eventLoopTurns } from "../../turns.ts";
 import type { JoinOptions, Log, LogRecord, NewRecord, TopicPartition } from "../port.ts";
 import { belowStart, logClosed, topicMissing } from "../refusals.ts";
 
