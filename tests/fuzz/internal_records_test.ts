@@ -13,7 +13,7 @@ import { citiesStage } from "../../src/stages/cities.ts";
 import { decodeRules } from "../../src/stages/rule_record.ts";
 import { decodePartial } from "../../src/windows/partial.ts";
 import { stageContext } from "../unit/stages/stage_context.ts";
-import { corpusOf, fuzz } from "./mutants.ts";
+import { corpusOf, fuzz, withEachOddValue } from "./mutants.ts";
 
 const record = (value: Uint8Array, offset = 0): LogRecord => ({
   offset,
@@ -32,10 +32,13 @@ function refuseNaN(value: unknown, path = ""): void {
 
 describe("city-partials", () => {
   const corpus = [...corpusOf("partials.txt"), ...corpusOf("rules.txt")];
+  /** In the middle of things: once its sources have ended, a fold passes over everything as missed. */
   const begun = () => {
     const fold = citiesStage(stageContext()).create(0);
     const out = new Outbox();
-    corpus.forEach((value, i) => fold.fold(record(value, i), out));
+    corpus.filter((value) => !fromUtf8(value).includes('"ended"')).forEach((value, i) =>
+      fold.fold(record(value, i), out)
+    );
     return { fold, out };
   };
 
@@ -46,6 +49,22 @@ describe("city-partials", () => {
     assert.ok(out.records > 0);
   });
 
+  it("of which any one value is an odd one stop nothing", () => {
+    const [, one] = corpusOf("partials.txt");
+    let { fold, out } = begun();
+    let folded = 0;
+    for (const value of withEachOddValue(one!)) {
+      if (++folded % 10 === 0) ({ fold, out } = begun());
+      try {
+        fold.fold(record(value, corpus.length + folded), out);
+        out.take();
+      } catch (error) {
+        throw new Error(`${fromUtf8(value)} stops the fold`, { cause: error });
+      }
+    }
+    assert.ok(folded > 3_000, `${folded}`);
+  });
+
   it("that are not ours are passed over: the fold never throws, and holds and publishes no NaN", () => {
     let { fold, out } = begun();
     let folded = 0;
@@ -54,7 +73,7 @@ describe("city-partials", () => {
       corpus,
       mutants: 6_000,
       judge(value) {
-        if (++folded % 200 === 0) ({ fold, out } = begun());
+        if (++folded % 40 === 0) ({ fold, out } = begun());
         fold.fold(record(value, corpus.length + folded), out);
         if (folded % 20 !== 0) return void out.take();
         while (!fold.flush(out)) { /* until everything is told */ }

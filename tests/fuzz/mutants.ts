@@ -178,3 +178,11 @@ function withOddValue(random: Random, bytes: Uint8Array): Uint8Array {
   const { index, 0: found } = pick(random, values);
   return utf8(text.slice(0, index) + pick(random, oddValues) + text.slice(index + found.length));
 }
+
+/** Each value of a JSON text, one after the other, as each of the odd ones. */
+export function* withEachOddValue(bytes: Uint8Array): Generator<Uint8Array> {
+  const text = fromUtf8(bytes);
+  for (const { index, 0: found } of text.matchAll(jsonValue)) {
+    for (const odd of oddValues) yield utf8(text.slice(0, index) + odd + text.slice(index + found.length));
+  }
+}

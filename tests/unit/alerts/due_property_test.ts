@@ -223,6 +223,21 @@ function run(all: readonly Act[], { crashes }: { crashes: boolean }): World {
   return world;
 }
 
+describe("owed()", () => {
+  it("is nothing for an owner that has read less of the alerts than was told of, whatever it would say", () => {
+    const journal = emptyJournal();
+    const over = transition("resolved", { minute: 9 });
+    takeFact(journal, deliveryOf(over));
+    const told = journal.told.get("pagerduty")!.get(subjectOf(over))!;
+    const standing = {
+      ...{ told, silence: null, acknowledgement: null, wanted: true, acknowledges: true, perIncident: false },
+      nowMs: startMs + 10 * minuteMs,
+    };
+    assert.equal(owed({ ...standing, newest: transition("firing", { minute: 8 }) }), null);
+    assert.equal(owed({ ...standing, newest: transition("firing", { minute: 10 }) })?.kind, "trigger");
+  });
+});
+
 describe("owed(): owners that crash, stand still and repeat themselves", () => {
   it("ends with an open incident if and only if the newest state fires", () => {
     fc.assert(
