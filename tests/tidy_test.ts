@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { settings } from "../src/config.ts";
 import { limits } from "../src/limits.ts";
+import { foldVersions } from "../src/stages/context.ts";
 import { registry } from "../src/telemetry/metrics.ts";
 import { changed } from "./simulation/planted/bug.ts";
 import { bugs } from "./simulation/planted/bugs.ts";
@@ -304,6 +305,14 @@ describe("faults", () => {
   });
 
   it("every row names tests that are there", () => none(faultBreaches(readText("docs/FAULTS.md"), textOf)));
+});
+
+describe("fold versions", () => {
+  it("the present ones have a kept data directory: deno run -A tests/kept/kept.ts --make NAME", () => {
+    const kept = [...paths].filter((path) => /^tests\/kept\/.*\/about\.json$/.test(path));
+    const versions = kept.map((path) => JSON.stringify(JSON.parse(readText(path)).fold_versions));
+    assert.ok(versions.includes(JSON.stringify(foldVersions)), `there are ${versions.join(", ")}`);
+  });
 });
 
 describe("promises and threats", () => {
