@@ -85,6 +85,8 @@ export async function makeBed({ folder, processes, brokers }: BedOptions): Promi
       KAFKA_BROKERS: cluster.addresses.join(","),
       REDIS_URL: `redis://127.0.0.1:${redis.port}`,
       CLICKHOUSE_URL: `http://127.0.0.1:${clickHouse.port}`,
+      // Caught up is also what ClickHouse has: batches that wait for company would only be waited for.
+      WAYMARK_INSERT_MS: "1000",
     };
     const config = readConfig(variables);
     const last = join(folder, `worker-${processes}`);

@@ -23,7 +23,7 @@ Between disasters everything must be caught up again; in the end everything must
   npm run chaos -- [--minutes 10] [--seed 1] …
 
   --minutes N      how long disasters go on (10)
-  --short          each quick kind once, or each of --only, a few seconds each, instead of --minutes: about a minute
+  --short          each quick kind once, or each of --only, a few seconds each, instead of --minutes: one to two minutes
   --alive N        seconds after healing until everything must be caught up; more on a slow machine (180)
   --seed N         decides disasters and traffic (1)
   --rate N/s       records a second (2000/s)

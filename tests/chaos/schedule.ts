@@ -30,12 +30,12 @@ type Kind = {
 };
 
 const lastsOf: Record<Toxic, readonly [number, number]> = {
-  latency: [6, 20],
-  drop: [4, 25],
-  half_open: [4, 10],
-  cut: [4, 40],
+  latency: [3, 20],
+  drop: [3, 25],
+  half_open: [3, 10],
+  cut: [3, 40],
   reset: [3, 15],
-  slow: [6, 25],
+  slow: [3, 25],
 };
 const aboutOf: Record<Toxic, string> = {
   latency: "everything comes later, each way",
@@ -72,7 +72,7 @@ export const kinds = {
     isLong: true,
     about: "SIGKILL in rotation, every five seconds",
   },
-  stop: { target: "workers", lasts: [5, 12], about: "SIGSTOP of a process within its session" },
+  stop: { target: "workers", lasts: [4, 12], about: "SIGSTOP of a process within its session" },
   stop_long: {
     target: "workers",
     lasts: [20, 45],
@@ -87,11 +87,16 @@ export const kinds = {
   },
   clock_jump: {
     target: "workers",
-    lasts: [4, 20],
+    lasts: [3, 20],
     about: "the wall clock of a process steps by up to an hour, and back",
   },
   ...networkKinds,
-  leader_restart: { target: "kafka", lasts: [1, 10], about: "SIGTERM of the broker that leads a partition" },
+  leader_restart: {
+    target: "kafka",
+    lasts: [1, 10],
+    isLong: true,
+    about: "SIGTERM of the broker that leads a partition",
+  },
   leader_kill: { target: "kafka", lasts: [1, 10], about: "SIGKILL of the broker that leads a partition" },
   coordinator_kill: {
     target: "kafka",
@@ -102,12 +107,12 @@ export const kinds = {
   controller_restart: {
     target: "kafka",
     lasts: [1, 10],
-    isLong: true,
     about: "SIGTERM of the broker that is the controller",
   },
   controller_kill: {
     target: "kafka",
     lasts: [1, 10],
+    isLong: true,
     about: "SIGKILL of the broker that is the controller",
   },
   brokers_away: { target: "kafka", lasts: [5, 20], isLong: true, about: "SIGKILL of all brokers at once" },
