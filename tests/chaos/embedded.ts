@@ -82,7 +82,7 @@ export async function startEmbedded(folder: string): Promise<Embedded> {
 
   const more = async (what: string, count: () => number) => {
     const before = count();
-    await until(what, async () => count() > before, 60_000);
+    await until(what, async () => count() > before, 180_000);
   };
 
   return {
