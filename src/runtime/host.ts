@@ -106,7 +106,10 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       const { restored, restartOffsets } = await whenAvailable(tp, async () => {
         const snapshot = await acquire({ log, store, key, tp, identity });
         const restartOffsets = (await store.manifests(key)).map((manifest) => manifest.offset);
-        return { restored: await restore(stage, tp, snapshot, { log, group, recalled }), restartOffsets };
+        return {
+          restored: await restore(stage, tp, snapshot, { log, group, recalled, clock }),
+          restartOffsets,
+        };
       });
       const actor = new PartitionActor<F>({
         stage,

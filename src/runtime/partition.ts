@@ -179,7 +179,7 @@ export class PartitionActor<F extends Fold = Fold> {
         let sliceFrom = this.#options.clock.monotonicMs();
         for (const _ of change(this.fold)) {
           if (this.#options.clock.monotonicMs() - sliceFrom <= sliceMs) continue;
-          await sliceTurn();
+          await sliceTurn(this.#options.clock);
           sliceFrom = this.#options.clock.monotonicMs();
         }
         frozen = await this.#freeze(true);
@@ -291,7 +291,7 @@ export class PartitionActor<F extends Fold = Fold> {
     for (const bytes of packEntries(this.fold.entries())) {
       busyMs += clock.monotonicMs() - sliceFrom;
       if (bytes !== null) segments.push({ hash: await contentHash(bytes), bytes });
-      await sliceTurn();
+      await sliceTurn(this.#options.clock);
       sliceFrom = clock.monotonicMs();
     }
     this.snapshotBusyMs = busyMs;

@@ -10,7 +10,7 @@
 import { WaymarkError } from "../errors.ts";
 import type { Fold, Stage } from "../fold.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
-import { breathe, isoTime, minuteMs } from "../time.ts";
+import { breathe, type Clock, isoTime, minuteMs } from "../time.ts";
 import { sliceTurn } from "../turns.ts";
 import type { Snapshot } from "./acquire.ts";
 import type { Manifest } from "./manifest.ts";
@@ -30,6 +30,8 @@ export type Origin = {
   group: string;
   /** The name in the log of the topic that the stage recalls; absent when it recalls none. */
   recalled?: string | undefined;
+  /** Of the process that restores: it takes its slices in turn. */
+  clock?: Clock;
 };
 
 export async function restore<F extends Fold>(
@@ -42,7 +44,7 @@ export async function restore<F extends Fold>(
   if (snapshot === null) return await start(fold, stage, tp, origin);
   for (const segment of snapshot.segments) {
     for (const entry of unpackEntries(segment)) fold.restore(entry);
-    await sliceTurn();
+    await (origin.clock === undefined ? breathe() : sliceTurn(origin.clock));
   }
   const { next_offset, last, taken_at_ms } = snapshot.manifest;
   return { fold, nextOffset: next_offset, publishFrom: null, last, snapshotAtMs: taken_at_ms };
