@@ -91,7 +91,7 @@ export class JsonBytes {
     const end = this.#at + digits;
     for (let at = end - 1; at >= this.#at; at--) {
       const next = Math.floor(value / 10);
-      this.#bytes[at] = zero + value - next * 10;
+      this.#bytes[at] = zero + (value - next * 10);
       value = next;
     }
     this.#at = end;

@@ -53,8 +53,8 @@ export const limits = {
   /** Consecutive records on which a handler may throw before its partition stops. */
   handlerFailuresMax: 10,
 
-  /** Share of a host's time that taking snapshots may take; with more state they are taken less often. */
-  snapshotShareMax: 0.05,
+  /** Percent of a host's time that taking snapshots may take; with more state they are taken less often. */
+  snapshotSharePercentMax: 5,
   /** Manifests kept per partition and byte format. */
   manifestsKept: 3,
   /** Bytes of a snapshot segment before compression. */

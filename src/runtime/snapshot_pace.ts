@@ -12,5 +12,5 @@ import { limits } from "../limits.ts";
 export function snapshotPauseMs(wantedMs: number, busyMs: Iterable<number>): number {
   let sum = 0;
   for (const ms of busyMs) sum += ms;
-  return Math.max(wantedMs, sum / limits.snapshotShareMax);
+  return Math.max(wantedMs, sum * 100 / limits.snapshotSharePercentMax);
 }
