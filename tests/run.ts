@@ -6,16 +6,11 @@
  */
 
 const groups: Record<string, string[]> = {
-  "units and contracts": [
-    "tests/unit",
-    "tests/tidy_test.ts",
-    "tests/conformance",
-    "tests/recount",
-    "tests/faults",
-    "tests/fuzz",
-    "tests/kept",
+  "units and contracts": ["tests/unit", "tests/tidy_test.ts", "tests/conformance"],
+  "pipeline and faults": [
+    ...["tests/pipeline", "tests/golden", "tests/simulation", "tests/recount"],
+    ...["tests/faults", "tests/fuzz", "tests/kept"],
   ],
-  "pipeline": ["tests/pipeline", "tests/golden", "tests/simulation"],
 };
 
 type Result = { name: string; passed: number; failed: number; output: string };
