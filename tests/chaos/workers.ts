@@ -38,6 +38,7 @@ export async function makeWorkers(
   count: number,
   { folder, variables, own = () => ({}) }: {
     folder: string;
+    /** As they are when a process begins. */
     variables: Record<string, string>;
     /** What only one of them is given, by its index. */
     own?(index: number): Record<string, string>;
@@ -45,11 +46,11 @@ export async function makeWorkers(
 ): Promise<Worker[]> {
   const ports = await freePorts(count);
   return ports.map((port, i) =>
-    worker(`worker ${i + 1}`, port, join(folder, `worker-${i + 1}`), { ...variables, ...own(i) })
+    worker(`worker ${i + 1}`, port, join(folder, `worker-${i + 1}`), () => ({ ...variables, ...own(i) }))
   );
 }
 
-function worker(name: string, port: number, home: string, variables: Record<string, string>): Worker {
+function worker(name: string, port: number, home: string, given: () => Record<string, string>): Worker {
   mkdirSync(home, { recursive: true });
   const endings: string[] = [];
   let child: ChildProcess | null = null;
@@ -63,7 +64,7 @@ function worker(name: string, port: number, home: string, variables: Record<stri
     lastWords: () =>
       readFileSync(join(home, "output.txt"), "utf8").trimEnd().split("\n").slice(-3).join(" | "),
     start() {
-      const env = { WAYMARK_DATA_DIR: home, ...variables, WAYMARK_PORT: String(port), NO_COLOR: "1" };
+      const env = { WAYMARK_DATA_DIR: home, ...given(), WAYMARK_PORT: String(port), NO_COLOR: "1" };
       const { program, args, cwd } = commandLine(["start"]);
       const started = spawn(program, args, {
         cwd,
