@@ -26,7 +26,12 @@ type Service = { url: string; kill(): Promise<void> };
 async function start(port: number): Promise<Service> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-check", "--allow-all", "src/main.ts", "start"],
+    clearEnv: true,
     env: {
+      // Embedded, whatever services the other suites have.
+      ...Object.fromEntries(
+        Object.entries(Deno.env.toObject()).filter(([name]) => ["PATH", "HOME", "DENO_DIR"].includes(name)),
+      ),
       WAYMARK_PORT: `${port}`,
       WAYMARK_DATA_DIR: join(folder, "data"),
       WAYMARK_CLICKHOUSE: "off",
