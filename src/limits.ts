@@ -97,6 +97,11 @@ export const limits = {
   insertRowsMax: 20_000,
   /** Age at which a smaller batch is inserted. */
   insertAgeMs: 5 * secondMs,
+  /**
+   * After a commit of the sink that was not answered, its offsets are committed once more: the request may have been
+   * under way all the time, and have set them back when it arrived.
+   */
+  commitAgainMs: 30 * secondMs,
 
   /** One request to a receiver of alerts. */
   notifyRequestMs: 10 * secondMs,

@@ -6,6 +6,9 @@
  *              by rows, bytes or age               │ refused for what is in it
  *                                                  └─► halves, down to the one row at fault ──► poisoned
  *
+ * A failed commit may still be under way, and set the offsets back once it arrives: then the group shows a lag that is
+ * none, and retention a gap that is none. So what was committed last is committed once more a while later.
+ *
  * A failure holds this table and no other. A chunk holds the rows of one batch of one partition, so that a
  * partition's offset moves past whole batches only.
  */
@@ -105,6 +108,9 @@ export function tableFeed(options: FeedOptions): Feed {
   let waiting: Chunk[] = [];
   let inserting: Chunk[] = [];
   let changed = Promise.withResolvers<void>();
+  /** What was committed last, and when by the monotonic clock it is committed again. */
+  const positions = new Map<PartitionProgress, Committed>();
+  let commitAgainAtMs = Infinity;
   let settlers: { partition: PartitionProgress; done: () => void }[] = [];
   let wasFull = false;
   let rowsInserted = 0;
@@ -132,8 +138,10 @@ export function tableFeed(options: FeedOptions): Feed {
     while (!stopping.signal.aborted) {
       const dueMs = waiting.length === 0 ? Infinity : ageMs - ageOf(waiting);
       const now = waiting.length > 0 && (settlers.length > 0 || exceeds(waiting, rowsMax, bytesMax));
+      const againMs = commitAgainAtMs - clock.monotonicMs();
       if (now || dueMs <= 0) await store(takeBlock());
-      else await changeOrTime(dueMs);
+      else if (againMs <= 0) await commitAgain();
+      else await changeOrTime(Math.min(dueMs, againMs));
     }
   }
 
@@ -199,10 +207,27 @@ export function tableFeed(options: FeedOptions): Feed {
   }
 
   async function commitBlock(block: Chunk[]): Promise<void> {
-    const newest = new Map(block.map((chunk) => [chunk.partition, chunk.next]));
+    await commit(new Map(block.map((chunk) => [chunk.partition, chunk.next])));
+  }
+
+  async function commitAgain(): Promise<void> {
+    commitAgainAtMs = Infinity;
+    await insist(() => commit(positions));
+  }
+
+  async function commit(newest: ReadonlyMap<PartitionProgress, Committed>): Promise<void> {
     const owned = [...newest].filter(([partition]) => partition.owned);
-    if (owned.length > 0) await options.commit(owned.map(([{ tp }, next]) => ({ ...tp, ...next })));
-    for (const [partition, { offset }] of owned) partition.committed = offset;
+    if (owned.length === 0) return;
+    try {
+      await options.commit(owned.map(([{ tp }, next]) => ({ ...tp, ...next })));
+    } catch (thrown) {
+      commitAgainAtMs = clock.monotonicMs() + limits.commitAgainMs;
+      throw thrown;
+    }
+    for (const [partition, next] of owned) {
+      partition.committed = next.offset;
+      if (partition.owned) positions.set(partition, next);
+    }
   }
 
   /** Tries for as long as it takes; null when stopped. */
@@ -245,6 +270,7 @@ export function tableFeed(options: FeedOptions): Feed {
     },
     drop(partition) {
       waiting = waiting.filter((chunk) => chunk.partition !== partition);
+      positions.delete(partition);
       release();
       offerRoom();
       wake();
