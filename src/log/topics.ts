@@ -11,6 +11,9 @@ export function topicName(topic: TopicName, naming: TopicNaming): string {
   return naming.prefix + (topic === "city-partials" ? `city-partials-g${naming.generation}` : topic);
 }
 
+/** Whether single records of it may go before their neighbours do. */
+export const isCompacted = (topic: TopicName): boolean => topic === "driver-locations";
+
 export type TopicTerms = {
   partitions: Record<TopicName, number>;
   retentionMs: Record<TopicName, number>;

@@ -27,6 +27,8 @@ export type AcquireOptions = {
   key: SnapshotKey;
   tp: TopicPartition;
   identity: Identity;
+  /** Whether the log may let single records of the topic go. Default false. */
+  compacted?: boolean;
 };
 
 /** The newest usable snapshot, or null when there is none. Throws the refusals of faults row 10. */
@@ -38,7 +40,7 @@ export async function acquire(options: AcquireOptions): Promise<Snapshot | null>
     const bounds = await boundsOf(log, tp);
     refuseBehind(manifest, bounds, tp);
     refuseTrimmed(manifest, bounds, tp);
-    await refuseReplaced(manifest, log, { tp, bounds });
+    await refuseReplaced(manifest, options, { tp, bounds });
     const segments = await loadSegments(store, key, manifest);
     if (segments !== null) return { manifest, segments };
     metrics.snapshotsDiscarded.inc({ reason: "torn" });
@@ -57,7 +59,7 @@ async function refuseByNeighbours(options: AcquireOptions, partitions: number): 
       // After the manifest: its owner may be running, and the log must not be older than it.
       const bounds = await boundsOf(options.log, tp);
       refuseBehind(manifest, bounds, tp);
-      await refuseReplaced(manifest, options.log, { tp, bounds });
+      await refuseReplaced(manifest, options, { tp, bounds });
       break;
     }
   }
@@ -133,16 +135,14 @@ function refuseTrimmed(manifest: Manifest, { start }: LogBounds, tp: TopicPartit
 
 async function refuseReplaced(
   { last }: Manifest,
-  log: Log,
+  { log, compacted = false }: AcquireOptions,
   { tp, bounds }: { tp: TopicPartition; bounds: LogBounds },
 ): Promise<void> {
   if (last === null || last.offset < bounds.start) return;
   const [record] = await log.read(tp, last.offset, 1);
-  if (
-    record !== undefined && record.offset === last.offset && fingerprint(record.value) !== last.fingerprint
-  ) {
-    throw logReplaced(tp, last.offset, "folded");
-  }
+  if (record === undefined) return;
+  const isSame = record.offset === last.offset ? fingerprint(record.value) === last.fingerprint : compacted;
+  if (!isSame) throw logReplaced(tp, last.offset, "folded");
 }
 
 /** The segments with their content checked, or null when one is missing or not what its name says. */

@@ -9,7 +9,7 @@ import type { Fold, Stage } from "../fold.ts";
 import { errorCodes, messageOf, WaymarkError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { GroupHandlers, Log, Membership, TopicPartition } from "../log/port.ts";
-import { type TopicName, topicName, type TopicNaming } from "../log/topics.ts";
+import { isCompacted, type TopicName, topicName, type TopicNaming } from "../log/topics.ts";
 import type { SnapshotStore } from "../snapshots/port.ts";
 import { metrics } from "../telemetry/metrics.ts";
 import type { Clock } from "../time.ts";
@@ -76,6 +76,7 @@ const partitionBeyond = ({ topic, partition }: TopicPartition, partitions: numbe
 export async function startHost<F extends Fold>(options: HostOptions<F>): Promise<Host<F>> {
   const { stage, log, store, clock, identity, alignment } = options;
   const topic = topicName(stage.source as TopicName, options.naming);
+  const compacted = isCompacted(stage.source as TopicName);
   const recalled = stage.recalls && topicName(stage.recalls, options.naming);
   const group = groupName(options.group, stage.name, identity.generation);
   const actors = new Map<number, PartitionActor<F>>();
@@ -104,7 +105,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       claims.set(tp.partition, claim);
       restoring.set(tp.partition, null);
       const { restored, restartOffsets } = await whenAvailable(tp, async () => {
-        const snapshot = await acquire({ log, store, key, tp, identity });
+        const snapshot = await acquire({ log, store, key, tp, identity, compacted });
         const restartOffsets = (await store.manifests(key)).map((manifest) => manifest.offset);
         return {
           restored: await restore(stage, tp, snapshot, { log, group, recalled, clock }),

@@ -12,6 +12,7 @@ import { acquire } from "../../src/runtime/acquire.ts";
 import { groupName } from "../../src/runtime/host.ts";
 import { memorySnapshots } from "../../src/snapshots/memory.ts";
 import { dayMs, isoTime, minuteMs, secondMs } from "../../src/time.ts";
+import { codeOf } from "../conformance/eventually.ts";
 import { quick } from "../pipeline/quick.ts";
 import { leapClock, type Live, live, startMs } from "./live.ts";
 
@@ -80,6 +81,15 @@ async function recreated(world: Live, records: number): Promise<Log> {
   return log;
 }
 
+/** The log with a gap at this offset, as control records and compaction leave them. */
+function without(log: Log, offset: number): Log {
+  const read: Log["read"] = async (tp, from, recordsMax) => {
+    const records = await log.read(tp, from, recordsMax + 1);
+    return records.filter((record) => record.offset !== offset).slice(0, recordsMax);
+  };
+  return { ...log, read };
+}
+
 describe("row 10: a start over a log that does not fit the snapshot", () => {
   it("refuses a log that was trimmed above it: log_trimmed", async () => {
     const world = await crashed();
@@ -99,6 +109,25 @@ describe("row 10: a start over a log that does not fit the snapshot", () => {
   it("refuses a log that was created anew, also when it is longer: log_replaced", async () => {
     const world = await crashed();
     assert.equal(await refusal(world, await recreated(world, 50)), "log_replaced");
+  });
+
+  it("refuses a log that has nothing where the last folded record was: log_replaced", async () => {
+    const world = await crashed();
+    const log = await recreated(world, 50);
+    assert.equal(await refusal(world, without(log, 4)), "log_replaced");
+  });
+
+  it("takes a compacted log that has nothing there any more", async () => {
+    const world = await crashed();
+    const { foldVersion } = stageContext(quick);
+    await world.send("ride-events", partition, request("ride-9", world.clock.nowMs()));
+    const begun = (compacted: boolean) =>
+      acquire({
+        ...{ store: world.store, key, tp: { topic: "ride-events", partition }, compacted },
+        ...{ log: without(world.log, 4), identity: { foldVersion, generation: 1, logEpoch: 0 } },
+      });
+    assert.equal((await begun(true))?.manifest.next_offset, 5);
+    assert.equal(await codeOf(() => begun(false)), "log_replaced");
   });
 
   it("takes a log that is the same and longer", async () => {

@@ -6,7 +6,7 @@
  * (`producer`): batches are stored as they were sent, and ours are lz4; a codec of the topic's own would have the broker
  * pack again what every other producer sends.
  */
-import { type TopicName, topicName, topicNames, type TopicNaming } from "../topics.ts";
+import { isCompacted, type TopicName, topicName, topicNames, type TopicNaming } from "../topics.ts";
 
 const stampedByBroker: readonly TopicName[] = ["ride-events", "driver-locations", "city-partials"];
 
@@ -16,7 +16,7 @@ export function contractTopicSettings(naming: TopicNaming): (topic: string) => R
     topicNames.map((topic) => [
       topicName(topic, naming),
       {
-        "cleanup.policy": topic === "driver-locations" ? "compact,delete" : "delete",
+        "cleanup.policy": isCompacted(topic) ? "compact,delete" : "delete",
         "message.timestamp.type": stampedByBroker.includes(topic) ? "LogAppendTime" : "CreateTime",
       },
     ]),

@@ -49,8 +49,8 @@ export const logAndSnapshotBugs: readonly Bug[] = [
     by: "tests/faults/row_10_test.ts",
     changes: [change(
       acquire,
-      "record !== undefined && record.offset === last.offset && fingerprint(record.value) !== last.fingerprint",
-      "record === null",
+      "if (!isSame) throw logReplaced",
+      "if (record.offset < 0 && !isSame) throw logReplaced",
     )],
   },
   {
