@@ -23,7 +23,7 @@ import { notCopied, type Progress, watchProgress } from "./progress.ts";
 import { type Recoveries, watchRecoveries } from "./recoveries.ts";
 import { disasterTable, recoveryTable } from "./report.ts";
 import { missed, runRounds, type Told } from "./rounds.ts";
-import { schedule } from "./schedule.ts";
+import { rotation, schedule } from "./schedule.ts";
 import { allReady, hasTraffic, isQuiet, newestEventMs } from "./silence.ts";
 import { type Sent, startTraffic } from "./traffic.ts";
 import {
@@ -43,7 +43,10 @@ const quietMs = 240_000;
 const longSeconds = 30 * 60;
 
 const options = readOptions(Deno.args);
-const wanted = options.short
+const stormEveryMs = options.rotation ? 10_000 : 5_000;
+const wanted = options.rotation
+  ? rotation(options.seconds).flatMap((r) => r.strokes.map((s) => s.kind))
+  : options.short
   ? [...schedule({ ...options, once: true })].flatMap((r) => r.strokes.map((s) => s.kind))
   : options.only;
 const rows: { what: string; ok: boolean }[] = [];
@@ -62,9 +65,16 @@ async function ended(code: number): Promise<void> {
 
 async function run(): Promise<number> {
   const { seed, rate, processes, brokers, seconds, short } = options;
+  const minutes = `${seconds / 60} minutes`;
   console.log(
     `seed ${seed}: ${processes} processes, ${brokers} brokers, ${rate}, ` +
-      `${short ? "each quick disaster once" : `disasters for ${seconds / 60} minutes`}; logs in ${folder}`,
+      `${
+        short
+          ? "each quick disaster once"
+          : options.rotation
+          ? `killed in rotation for ${minutes}`
+          : `disasters for ${minutes}`
+      }; logs in ${folder}`,
   );
   try {
     bed = await makeBed({ folder, ...options });
@@ -87,7 +97,7 @@ async function chaos(bed: Bed): Promise<void> {
     progress: watchProgress(bed),
     keepers: supervise(workers),
   };
-  const disasters = makeDisasters(bed, watches.recoveries);
+  const disasters = makeDisasters(bed, { recoveries: watches.recoveries, stormEveryMs });
   const probes = startProbes(workers);
   const traffic = startTraffic(bed, { folder, ...options });
   let told: Told;
@@ -116,9 +126,9 @@ async function strikeOut(bed: Bed, disasters: Disasters, progress: Progress): Pr
   const beganMs = systemClock.monotonicMs();
   const elapsed = () => (systemClock.monotonicMs() - beganMs) / 1_000;
   const told = await runRounds(bed, {
-    rounds: schedule({ ...options, once: options.short }),
+    rounds: options.rotation ? rotation(options.seconds) : schedule({ ...options, once: options.short }),
     ...{ disasters, progress, aliveMs: 1_000 * options.aliveSeconds },
-    isOver: () => !options.short && elapsed() >= options.seconds,
+    isOver: () => !options.short && !options.rotation && elapsed() >= options.seconds,
     say: (line) => console.log(`  ${elapsed().toFixed(0).padStart(5)} s  ${line}  [${progress.told()}]`),
   });
   await row("alive again after every disaster", async () => {
@@ -179,7 +189,8 @@ async function judge(
   });
   await row("each kind of disaster happened", async () => {
     const left = missed(told, wanted);
-    if ((options.short || options.seconds >= longSeconds) && left.length > 0) {
+    const isAll = options.short || options.rotation || options.seconds >= longSeconds;
+    if (isAll && left.length > 0) {
       throw new Error(`not happened: ${left.join(", ")}`);
     }
     const named = [...told.notRun].filter(([kind]) =>

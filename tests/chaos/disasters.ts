@@ -21,12 +21,18 @@ export type Disasters = {
 
 /** Until every partition has been snapshotted again after a wipe: the default interval and a half. */
 const snapshotsBackMs = 45_000;
-const stormEveryMs = 5_000;
 const stepsSeconds = [3_600, -3_600, 90, -90, 2, -2];
 
-export function makeDisasters(bed: Bed, recoveries: Recoveries): Disasters {
+export type DisastersOptions = {
+  recoveries: Recoveries;
+  /** Between two kills of a storm. */
+  stormEveryMs: number;
+};
+
+export function makeDisasters(bed: Bed, { recoveries, stormEveryMs }: DisastersOptions): Disasters {
   const { workers, cluster, networks, redis, clickHouse, disks, clock } = bed;
   const done = { kills: 0, stops: 0, drains: 0 };
+  const stoppedNow = new Set<Worker>();
   let wipedMs = -Infinity;
 
   const chosen = <T>(of: readonly T[], draw: number): T => of[Math.floor(draw * of.length)]!;
@@ -55,6 +61,8 @@ export function makeDisasters(bed: Bed, recoveries: Recoveries): Disasters {
     const killing = (async () => {
       for (let turn = first; !over.signal.aborted; turn++) {
         const worker = workers[turn % workers.length]!;
+        // One that is stopped is to go on as the one it was.
+        if (stoppedNow.has(worker)) continue;
         kill(worker);
         await systemClock.sleep(1_000);
         if (!worker.running()) worker.start();
@@ -74,8 +82,15 @@ export function makeDisasters(bed: Bed, recoveries: Recoveries): Disasters {
   async function stopped(worker: Worker): Promise<Struck> {
     worker.signal("SIGSTOP");
     recoveries.lost(worker, "stopped");
+    stoppedNow.add(worker);
     done.stops++;
-    return { told: worker.name, heal: async () => worker.signal("SIGCONT") };
+    return {
+      told: worker.name,
+      heal: async () => {
+        worker.signal("SIGCONT");
+        stoppedNow.delete(worker);
+      },
+    };
   }
 
   /** One after the other: drained, gone, begun again, there. */

@@ -5,6 +5,7 @@ import { type KindName, kindNames, kindOf } from "./schedule.ts";
 export type ChaosOptions = {
   seconds: number;
   short: boolean;
+  rotation: boolean;
   aliveSeconds: number;
   seed: number;
   rate: string;
@@ -24,6 +25,8 @@ Between disasters everything must be caught up again; in the end everything must
 
   --minutes N      how long disasters go on (10)
   --short          each quick kind once, or each of --only, a few seconds each, instead of --minutes: one to two minutes
+  --rotation       nothing drawn: for --minutes SIGKILL in rotation every ten seconds, one process stopped for 45 s, one
+                   FLUSHALL of Redis; then each process drained and begun again
   --alive N        seconds after healing until everything must be caught up; more on a slow machine (180)
   --seed N         decides disasters and traffic (1)
   --rate N/s       records a second (2000/s)
@@ -61,6 +64,7 @@ function parsed(args: string[]): ChaosOptions {
     options: {
       minutes: { type: "string", default: "10" },
       short: { type: "boolean", default: false },
+      rotation: { type: "boolean", default: false },
       alive: { type: "string", default: "180" },
       seed: { type: "string", default: "1" },
       rate: { type: "string", default: "2000/s" },
@@ -75,6 +79,9 @@ function parsed(args: string[]): ChaosOptions {
   if (values.help) {
     console.log(help());
     Deno.exit(0);
+  }
+  if (values.rotation && (values.short || values.only !== "")) {
+    throw new Error("--rotation is given with --short or --only; allowed: one of them");
   }
   const number = (
     name: "minutes" | "alive" | "seed" | "processes" | "brokers",
@@ -93,6 +100,7 @@ function parsed(args: string[]): ChaosOptions {
   return {
     seconds: 60 * number("minutes", (n) => n > 0 && n <= 24 * 60, "a number above 0, 1440 at most"),
     short: values.short,
+    rotation: values.rotation,
     aliveSeconds: number("alive", (n) => n > 0, "a number above 0"),
     seed: number("seed", (n) => Number.isSafeInteger(n) && n >= 0, "a whole number"),
     rate: values.rate,

@@ -190,6 +190,22 @@ export function* schedule(
   }
 }
 
+/**
+ * Nothing drawn: processes killed in rotation, one stopped beyond its session while the others go on being killed, one
+ * FLUSHALL; then each drained and begun again. `seconds` is how long the killing lasts.
+ */
+export function rotation(seconds: number): Round[] {
+  const stopSeconds = 45;
+  const stopAt = Math.max(0, Math.round((seconds - stopSeconds) / 2));
+  const under: Stroke[] = [
+    { kind: "kill_storm", atSeconds: 0, forSeconds: seconds, draw: 0 },
+    { kind: "redis_wipe", atSeconds: Math.round(stopAt / 2), forSeconds: 0, draw: 0 },
+    { kind: "stop_long", atSeconds: stopAt, forSeconds: stopSeconds, draw: 0 },
+  ];
+  const after: Stroke[] = [{ kind: "rolling", atSeconds: 0, forSeconds: 0, draw: 0 }];
+  return [under, after].map((strokes) => ({ strokes, pauseSeconds: 1 }));
+}
+
 function dealt(names: readonly KindName[], short: boolean): KindName[] {
   return names.flatMap((name) => new Array<KindName>(short ? 1 : kindOf(name).cards ?? 1).fill(name));
 }

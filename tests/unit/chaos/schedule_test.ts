@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { kindNames, kindOf, type Round, schedule, type ScheduleOptions } from "../../chaos/schedule.ts";
+import {
+  kindNames,
+  kindOf,
+  rotation,
+  type Round,
+  schedule,
+  type ScheduleOptions,
+} from "../../chaos/schedule.ts";
 
 function first(count: number, options: ScheduleOptions): Round[] {
   const rounds: Round[] = [];
@@ -59,5 +66,17 @@ describe("schedule", () => {
   it("only: nothing but the kinds that are named", () => {
     const names = new Set(namesOf(first(20, { seed: 1, only: ["kill", "kafka_cut"] })));
     assert.deepEqual([...names].sort(), ["kafka_cut", "kill"]);
+  });
+});
+
+describe("rotation", () => {
+  it("kills for as long as it is asked to, stops one and wipes Redis meanwhile, and then drains each", () => {
+    const [under, after] = rotation(180);
+    assert.deepEqual(
+      under!.strokes.map(({ kind, forSeconds }) => [kind, forSeconds]),
+      [["kill_storm", 180], ["redis_wipe", 0], ["stop_long", 45]],
+    );
+    assert.ok(under!.strokes.every(({ atSeconds, forSeconds }) => atSeconds + forSeconds <= 180));
+    assert.deepEqual(namesOf([after!]), ["rolling"]);
   });
 });
