@@ -31,6 +31,8 @@ export type Bed = {
   cluster: Cluster;
   redis: Server;
   clickHouse: Server;
+  /** Whether the workers copy to it. */
+  copies: boolean;
   networks: { kafka: Network; redis: Network; clickhouse: Network };
   /** Why there is none is told in a string. */
   disks: { broker: Disk | string; clickHouse: Disk | string };
@@ -42,9 +44,9 @@ export type Bed = {
   close(): Promise<void>;
 };
 
-export type BedOptions = { folder: string; processes: number; brokers: number };
+export type BedOptions = Pick<Bed, "copies"> & { folder: string; processes: number; brokers: number };
 
-export async function makeBed({ folder, processes, brokers }: BedOptions): Promise<Bed> {
+export async function makeBed({ folder, processes, brokers, copies }: BedOptions): Promise<Bed> {
   const closing: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const end of closing.splice(0).reverse()) await end().catch((error) => console.error(error));
@@ -64,7 +66,7 @@ export async function makeBed({ folder, processes, brokers }: BedOptions): Promi
     closing.push(() => clickHouse.end("SIGTERM"));
     const cluster = await kafkaCluster(home, brokers);
     closing.push(() => Promise.all(cluster.brokers.map((broker) => broker.end("SIGKILL"))), cluster.close);
-    await clickHouse.begin();
+    if (copies) await clickHouse.begin();
 
     const ways = (to: number) =>
       Array.from({ length: processes }, (_, i) => ({ to, name: `way of worker ${i + 1}` }));
@@ -84,9 +86,10 @@ export async function makeBed({ folder, processes, brokers }: BedOptions): Promi
     const variables = {
       KAFKA_BROKERS: cluster.addresses.join(","),
       REDIS_URL: `redis://127.0.0.1:${redis.port}`,
-      CLICKHOUSE_URL: `http://127.0.0.1:${clickHouse.port}`,
+      ...(copies && { CLICKHOUSE_URL: `http://127.0.0.1:${clickHouse.port}` }),
       // Caught up is also what ClickHouse has: batches that wait for company would only be waited for.
       WAYMARK_INSERT_MS: "1000",
+      ...(!copies && { WAYMARK_CLICKHOUSE: "off" }),
     };
     const config = readConfig(variables);
     const last = join(folder, `worker-${processes}`);
@@ -98,7 +101,7 @@ export async function makeBed({ folder, processes, brokers }: BedOptions): Promi
       own: (i) => ({
         KAFKA_BROKERS: cluster.brokers.map(({ advertisedPort }) => `127.0.0.1:${advertisedPort}`).join(","),
         REDIS_URL: `redis://127.0.0.1:${networks.redis.ports[i]}`,
-        CLICKHOUSE_URL: `http://127.0.0.1:${networks.clickhouse.ports[i]}`,
+        ...(copies && { CLICKHOUSE_URL: `http://127.0.0.1:${networks.clickhouse.ports[i]}` }),
         ...(i === processes - 1 && typeof clock !== "string" && clock.variables),
       }),
     });
@@ -117,6 +120,7 @@ export async function makeBed({ folder, processes, brokers }: BedOptions): Promi
       cluster,
       redis,
       clickHouse,
+      copies,
       networks,
       disks,
       clock,

@@ -77,7 +77,7 @@ async function run(): Promise<number> {
       }; logs in ${folder}`,
   );
   try {
-    bed = await makeBed({ folder, ...options });
+    bed = await makeBed({ folder, ...options, copies: !options.rotation });
     await chaos(bed);
   } catch (error) {
     console.error(error);
@@ -114,7 +114,7 @@ async function chaos(bed: Bed): Promise<void> {
     await until("every process is ready", () => allReady(workers), readyMs);
     await until("every window is closed", () => isQuiet(bed, newestMs), quietMs);
     await until("ClickHouse has everything", async () => (await notCopied(bed)).length === 0, quietMs);
-    return "folded, closed, and in ClickHouse";
+    return bed.copies ? "folded, closed, and in ClickHouse" : "folded and closed";
   });
   await watches.keepers.stop();
   await judge(bed, { told, sent, probes });
@@ -171,14 +171,16 @@ async function judge(
       },
     ]);
   });
-  await row("ClickHouse equals the topics", async () => {
-    const analytics = openServer({ url: bed.variables.CLICKHOUSE_URL! });
-    try {
-      return await tablesAreExact(log, naming, analytics);
-    } finally {
-      await analytics.close();
-    }
-  });
+  if (bed.copies) {
+    await row("ClickHouse equals the topics", async () => {
+      const analytics = openServer({ url: bed.variables.CLICKHOUSE_URL! });
+      try {
+        return await tablesAreExact(log, naming, analytics);
+      } finally {
+        await analytics.close();
+      }
+    });
+  }
   await row("answers of any node", async () => {
     const wrong = wrongAnswers(probes, probed);
     if (wrong.length > 0) throw new Error(`${wrong.length} wrong: ${wrong.slice(0, 5).join("\n")}`);

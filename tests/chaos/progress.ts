@@ -149,13 +149,14 @@ async function endsOf({ log }: Bed, names: readonly string[]): Promise<Map<strin
   return ends;
 }
 
-/** What the sink has not committed. `ends`: up to where, by topic and partition; others up to their end. */
+/** What the sink has not committed; nothing where there is none. `ends`: up to where, by topic and partition; others up to their end. */
 export async function notCopied(
-  { log, naming, config }: Bed,
+  { log, naming, config, copies }: Bed,
   ends = new Map<string, number>(),
 ): Promise<string[]> {
   const group = sinkGroup({ group: config.WAYMARK_GROUP });
   const left: string[] = [];
+  if (!copies) return left;
   for (const name of new Set(sinkTables.map(({ topic }) => topicName(topic, naming)))) {
     if (ends.size > 0 && !ends.has(`${name}/0`)) continue;
     const committed = await log.committed(group, name);
