@@ -31,22 +31,22 @@ export type Bed = {
   cluster: Cluster;
   redis: Server;
   clickHouse: Server;
-  /** Whether the workers copy to it. */
-  copies: boolean;
+  /** Kafka, Redis and the workers alone: no ClickHouse, no networks in between, no process beside them. */
+  plain: boolean;
   networks: { kafka: Network; redis: Network; clickhouse: Network };
   /** Why there is none is told in a string. */
   disks: { broker: Disk | string; clickHouse: Disk | string };
-  /** Beside all of them, with nothing but its own data directory. */
-  embedded: Embedded;
+  /** Beside all of them, with nothing but its own data directory; null in a plain bed. */
+  embedded: Embedded | null;
   /** Of the last worker. */
   clock: SteppedClock | string;
   log: Log;
   close(): Promise<void>;
 };
 
-export type BedOptions = Pick<Bed, "copies"> & { folder: string; processes: number; brokers: number };
+export type BedOptions = Pick<Bed, "plain"> & { folder: string; processes: number; brokers: number };
 
-export async function makeBed({ folder, processes, brokers, copies }: BedOptions): Promise<Bed> {
+export async function makeBed({ folder, processes, brokers, plain }: BedOptions): Promise<Bed> {
   const closing: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const end of closing.splice(0).reverse()) await end().catch((error) => console.error(error));
@@ -66,7 +66,7 @@ export async function makeBed({ folder, processes, brokers, copies }: BedOptions
     closing.push(() => clickHouse.end("SIGTERM"));
     const cluster = await kafkaCluster(home, brokers);
     closing.push(() => Promise.all(cluster.brokers.map((broker) => broker.end("SIGKILL"))), cluster.close);
-    if (copies) await clickHouse.begin();
+    if (!plain) await clickHouse.begin();
 
     const ways = (to: number) =>
       Array.from({ length: processes }, (_, i) => ({ to, name: `way of worker ${i + 1}` }));
@@ -86,10 +86,10 @@ export async function makeBed({ folder, processes, brokers, copies }: BedOptions
     const variables = {
       KAFKA_BROKERS: cluster.addresses.join(","),
       REDIS_URL: `redis://127.0.0.1:${redis.port}`,
-      ...(copies && { CLICKHOUSE_URL: `http://127.0.0.1:${clickHouse.port}` }),
+      ...(!plain && { CLICKHOUSE_URL: `http://127.0.0.1:${clickHouse.port}` }),
       // Caught up is also what ClickHouse has: batches that wait for company would only be waited for.
       WAYMARK_INSERT_MS: "1000",
-      ...(!copies && { WAYMARK_CLICKHOUSE: "off" }),
+      ...(plain && { WAYMARK_CLICKHOUSE: "off" }),
     };
     const config = readConfig(variables);
     const last = join(folder, `worker-${processes}`);
@@ -99,9 +99,11 @@ export async function makeBed({ folder, processes, brokers, copies }: BedOptions
       folder,
       variables,
       own: (i) => ({
-        KAFKA_BROKERS: cluster.brokers.map(({ advertisedPort }) => `127.0.0.1:${advertisedPort}`).join(","),
-        REDIS_URL: `redis://127.0.0.1:${networks.redis.ports[i]}`,
-        ...(copies && { CLICKHOUSE_URL: `http://127.0.0.1:${networks.clickhouse.ports[i]}` }),
+        ...(!plain && {
+          KAFKA_BROKERS: cluster.brokers.map(({ advertisedPort }) => `127.0.0.1:${advertisedPort}`).join(","),
+          REDIS_URL: `redis://127.0.0.1:${networks.redis.ports[i]}`,
+          CLICKHOUSE_URL: `http://127.0.0.1:${networks.clickhouse.ports[i]}`,
+        }),
         ...(i === processes - 1 && typeof clock !== "string" && clock.variables),
       }),
     });
@@ -109,8 +111,8 @@ export async function makeBed({ folder, processes, brokers, copies }: BedOptions
     const log = await openKafkaLog({ brokers: cluster.addresses, clock: systemClock });
     closing.push(() => log.close());
     const naming = namingOf(config);
-    const embedded = await startEmbedded(join(folder, "embedded"));
-    closing.push(embedded.close);
+    const embedded = plain ? null : await startEmbedded(join(folder, "embedded"));
+    if (embedded !== null) closing.push(embedded.close);
     return {
       embedded,
       config,
@@ -120,7 +122,7 @@ export async function makeBed({ folder, processes, brokers, copies }: BedOptions
       cluster,
       redis,
       clickHouse,
-      copies,
+      plain,
       networks,
       disks,
       clock,

@@ -168,6 +168,7 @@ export function makeDisasters(bed: Bed, { recoveries, stormEveryMs }: DisastersO
   }
 
   async function embeddedDiskFull(): Promise<Struck> {
+    if (bed.embedded === null) return { notRun: "there is no embedded process" };
     const { disk, refuses, takes } = bed.embedded;
     if (typeof disk === "string") return { notRun: disk };
     await disk.fill();

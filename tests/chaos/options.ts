@@ -26,7 +26,7 @@ Between disasters everything must be caught up again; in the end everything must
   --minutes N      how long disasters go on (10)
   --short          each quick kind once, or each of --only, a few seconds each, instead of --minutes: one to two minutes
   --rotation       nothing drawn: for --minutes SIGKILL in rotation every ten seconds, one process stopped for 45 s, one
-                   FLUSHALL of Redis; then each process drained and begun again; without ClickHouse
+                   FLUSHALL of Redis; then each process drained and begun again. Over Kafka and Redis alone
   --alive N        seconds after healing until everything must be caught up; more on a slow machine (180)
   --seed N         decides disasters and traffic (1)
   --rate N/s       records a second (2000/s)

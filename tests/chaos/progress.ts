@@ -151,12 +151,12 @@ async function endsOf({ log }: Bed, names: readonly string[]): Promise<Map<strin
 
 /** What the sink has not committed; nothing where there is none. `ends`: up to where, by topic and partition; others up to their end. */
 export async function notCopied(
-  { log, naming, config, copies }: Bed,
+  { log, naming, config, plain }: Bed,
   ends = new Map<string, number>(),
 ): Promise<string[]> {
   const group = sinkGroup({ group: config.WAYMARK_GROUP });
   const left: string[] = [];
-  if (!copies) return left;
+  if (plain) return left;
   for (const name of new Set(sinkTables.map(({ topic }) => topicName(topic, naming)))) {
     if (ends.size > 0 && !ends.has(`${name}/0`)) continue;
     const committed = await log.committed(group, name);
