@@ -2,7 +2,7 @@
  * Surge: what a ride should cost for a while, from requests and free drivers. Pure.
  *
  *   pressure  requests in the last minute per available driver, no more than the cap is worth
- *   smoothed  half the pressure, half what it was a minute before
+ *   smoothed  four fifths of the way to a higher pressure, half of the way to a lower one
  *   target    1 + gain × (smoothed − balance), from 1.0 to the cap
  *   surge     the target in steps of 0.1; stays until the target is a whole step away, a quarter of an hour at most
  *
@@ -34,7 +34,8 @@ export type Pressure = {
   isKnown: boolean;
 };
 
-const weight = 0.5;
+/** Riders wait for drivers that a price brings, so it rises sooner than it falls. */
+const weights = { rise: 0.8, fall: 0.5 };
 const step = 0.1;
 /** Half a step below, so that a target that is a whole step away but for rounding moves the surge. */
 const hysteresis = step - 1e-6;
@@ -64,7 +65,7 @@ function surgeOf(pressures: readonly number[], { balance, gain, cap }: SurgeTerm
   let smoothed = pressures[0] ?? 0;
   let surge = 1;
   for (const pressure of pressures) {
-    smoothed += weight * (pressure - smoothed);
+    smoothed += (pressure > smoothed ? weights.rise : weights.fall) * (pressure - smoothed);
     const target = Math.min(cap, Math.max(1, 1 + gain * (smoothed - balance)));
     if (Math.abs(target - surge) >= hysteresis) surge = Math.round(target / step) / (1 / step);
   }

@@ -2,7 +2,7 @@
  * What docs/ALERTING.md promises of surge: when a doubling of demand shows, provisional and final.
  *
  * Forty free drivers; five requests in a minute, ten from 18:20 on. Pressure goes from 0.125 to 0.25, the target from
- * 1 + 5 × 0.025 = 1.125 to 1.75; a minute after the doubling half of the way is made.
+ * 1 + 5 × 0.025 = 1.125 to 1.75; a minute after the doubling four fifths of the way are made.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -55,18 +55,18 @@ describe("surge after a doubling of demand", () => {
     assert.deepEqual(closed(0), { kind: "final", surge: 1.1, provisional: null });
     assert.equal(closed(1, 1)!.surge, null);
     const path = [1, 2, 3, 4].map((minutes) => closed(minutes));
-    // Targets 1.4375, 1.594, 1.672 and 1.711: the third is less than a step away from 1.6.
+    // Targets 1.625, 1.725, 1.745 and 1.749: the last two are less than a step away from 1.7.
     assert.deepEqual(
       path,
-      [1.4, 1.6, 1.6, 1.7].map((surge) => ({ kind: "final", surge, provisional: null })),
+      [1.6, 1.7, 1.7, 1.7].map((surge) => ({ kind: "final", surge, provisional: null })),
     );
   });
 
   it("is provisional before that, as soon as the requests of the running minute say so", () => {
     const running = (afterMs: number) => surgeAt(1, doubledMs + afterMs);
-    // One request, and 54 s of the minute before: 5.5, target 1.156. The second makes 6.5, target 1.219.
+    // One request, and 54 s of the minute before: 5.5, target 1.175. The second makes 6.5, target 1.275.
     assert.deepEqual(running(6 * secondMs), { kind: "update", surge: null, provisional: 1.1 });
-    assert.deepEqual(running(6 * secondMs + 1), { kind: "update", surge: null, provisional: 1.2 });
-    assert.deepEqual(running(59_999), { kind: "update", surge: null, provisional: 1.4 });
+    assert.deepEqual(running(6 * secondMs + 1), { kind: "update", surge: null, provisional: 1.3 });
+    assert.deepEqual(running(59_999), { kind: "update", surge: null, provisional: 1.6 });
   });
 });

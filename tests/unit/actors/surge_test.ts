@@ -26,9 +26,14 @@ describe("nextSurge", () => {
     assert.deepEqual(surges([[0, 50], [5, 50], [0, 0]]), [1, 1, 1]);
   });
 
-  it("goes half of the way each minute: 0.3 a driver is worth 2.0, from calm 1.4, 1.7, 1.9", () => {
-    // Smoothed from 0.06: 0.18, 0.24, 0.27, 0.285.
-    assert.deepEqual(surges([[3, 50], [15, 50], [15, 50], [15, 50], [15, 50]]), [1, 1.4, 1.7, 1.9, 1.9]);
+  it("rises four fifths of the way each minute: 0.3 a driver is worth 2.0, from calm 1.8 at once", () => {
+    // Smoothed from 0.06: 0.252, 0.2904, 0.2981.
+    assert.deepEqual(surges([[3, 50], [15, 50], [15, 50], [15, 50]]), [1, 1.8, 2, 2]);
+  });
+
+  it("falls half of the way each minute: from 2.0 back to calm 1.4, 1.1", () => {
+    // Smoothed from 0.3: 0.18, 0.12, 0.09, where 0.95 is less than the least and within a step of 1.1.
+    assert.deepEqual(surges([[15, 50], [3, 50], [3, 50], [3, 50], [3, 50]]), [2, 1.4, 1.1, 1, 1]);
   });
 
   it("is capped, also where there is no free driver at all", () => {

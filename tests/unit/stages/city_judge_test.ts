@@ -98,8 +98,8 @@ describe("CityJudge: supply and demand", () => {
     assert.deepEqual(cells.map(({ at: atIso, cells }) => [atIso.slice(11, 16), cells]), [
       // 100 requests in five minutes for 50 drivers next door: 20 a minute, 0.4.
       ["18:01", [[neighbour, 0, 50, 2.5], [cell, 100, 0, 2.5]].sort()],
-      // 60 more: 0.64, of which the cap is worth 0.5; smoothed 0.45.
-      ["18:02", [[neighbour, 0, 50, 2.8], [cell, 160, 0, 2.8]].sort()],
+      // 60 more: 0.64, of which the cap is worth 0.5; smoothed 0.48, for it rises sooner than it falls.
+      ["18:02", [[neighbour, 0, 50, 2.9], [cell, 160, 0, 2.9]].sort()],
     ]);
   });
 
@@ -118,8 +118,8 @@ describe("CityJudge: supply and demand", () => {
       windowsIn(foldAll(fold, records)).filter((w) => w.window_end.slice(11, 16) === "18:02")
         .map((w) => [w.kind, w.surge, w.surge_provisional]);
     // Five asked before for 50 drivers: 0.1. Now 10 in the first half of the minute, and half of the minute before.
-    assert.deepEqual(guess(running(2, 10, 90)).at(-1), ["update", null, 1.4]);
-    assert.deepEqual(guess(running(3, 25, 119)).at(-1), ["update", null, 2]);
+    assert.deepEqual(guess(running(2, 10, 90)).at(-1), ["update", null, 1.6]);
+    assert.deepEqual(guess(running(3, 25, 119)).at(-1), ["update", null, 2.6]);
   });
 });
 
