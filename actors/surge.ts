@@ -30,7 +30,7 @@ export const surgeMinutes = 15;
 export type Pressure = {
   requestsPerMinute: number;
   available: number;
-  /** Whether any driver spoke. */
+  /** Whether drivers spoke, for this boundary and the one before. */
   isKnown: boolean;
 };
 

@@ -79,19 +79,27 @@ export class CityMarket {
   closeSupply(closed: ClosedMarket): { surge: number; cells: CityCells["cells"] } {
     const { boundaryMs, asked, supply } = closed;
     const available = supply?.[0] ?? 0;
+    // Of the first boundary at which drivers speak positions may have come for its last seconds only.
+    const isKnown = supply !== null && this.#supply !== null && boundaryMs - this.#supply.atMs <= minuteMs;
     if (supply !== null) this.#available.add(boundaryMs, available);
     this.#supply = supply === null ? null : { atMs: boundaryMs, available };
-    const pressure = { requestsPerMinute: asked, available, isKnown: supply !== null };
-    this.#surge = nextSurge(this.#surge, boundaryMs, pressure, this.#terms);
-    return { surge: this.#surge?.surge ?? 1, cells: this.#priceCells(closed) };
+    this.#surge = nextSurge(
+      this.#surge,
+      boundaryMs,
+      { requestsPerMinute: asked, available, isKnown },
+      this.#terms,
+    );
+    return { surge: this.#surge?.surge ?? 1, cells: this.#priceCells(closed, isKnown) };
   }
 
   /** What surge would be at the end of a minute that runs; null while supply is not known or long past. */
   provisional(boundaryMs: number, asked: number): number | null {
-    if (this.#supply === null || boundaryMs - this.#supply.atMs > staleMs) return null;
+    if (this.#supply === null || this.#surge === null || boundaryMs - this.#supply.atMs > staleMs) {
+      return null;
+    }
     const { available } = this.#supply;
     // Boundaries between the last closed one and this one are unknown: as if this one followed it.
-    const before = this.#surge === null ? null : { ...this.#surge, atMs: boundaryMs - minuteMs };
+    const before = { ...this.#surge, atMs: boundaryMs - minuteMs };
     const next = nextSurge(
       before,
       boundaryMs,
@@ -101,7 +109,10 @@ export class CityMarket {
     return next?.surge ?? null;
   }
 
-  #priceCells({ boundaryMs, requestCells, supplyCells, supply, windowMs }: ClosedMarket): CityCells["cells"] {
+  #priceCells(
+    { boundaryMs, requestCells, supplyCells, windowMs }: ClosedMarket,
+    isKnown: boolean,
+  ): CityCells["cells"] {
     const requests = requestCells;
     const available = new Map<string, number>();
     for (const [cell, count] of supplyCells.flat()) available.set(cell, (available.get(cell) ?? 0) + count);
@@ -118,7 +129,7 @@ export class CityMarket {
         {
           requestsPerMinute: sum(requests) / (windowMs / minuteMs),
           available: sum(available),
-          isKnown: supply !== null,
+          isKnown,
         },
         this.#terms,
         cellMinutes,

@@ -103,8 +103,8 @@ const byHand: Record<string, Row[]> = {
       available_drivers: 1,
       busy_drivers: 1,
       utilisation: 0.5,
-      // Two requests in the last minute for one free driver: 1 + 5 × (2 − 0.1), capped.
-      surge: 3,
+      // Two requests in the last minute for one free driver, who may not be the only one: the first boundary with drivers.
+      surge: 1,
     }],
     ["wien", "18:01", {
       ...{ ...one, acceptances: 1, request_to_accept_p50_s: 90, request_to_accept_p90_s: 90 },
