@@ -120,9 +120,12 @@ describe("a member of a group", () => {
   it("says and is given what was written", () => {
     const said = { topics: ["ride-events"], holds, isLeaving: false, address };
     assert.deepEqual(decodeMember("m", member), { memberId: "m", ...said });
-    assert.deepEqual(decodeAssigned(encodeAssigned(holds)), holds);
-    assert.deepEqual(decodeAssigned(encodeAssigned([])), []);
-    assert.deepEqual(decodeAssigned(null), []);
+    for (const partitions of [holds, []]) {
+      for (const isOpen of [true, false]) {
+        assert.deepEqual(decodeAssigned(encodeAssigned({ partitions, isOpen })), { partitions, isOpen });
+      }
+    }
+    assert.deepEqual(decodeAssigned(null), { partitions: [], isOpen: false });
   });
 
   it("that announces two thousand million topics is refused at once", () => {
@@ -138,12 +141,12 @@ describe("a member of a group", () => {
   it("is given partitions, or the bytes are refused", () =>
     fuzz({
       name: "assignments",
-      corpus: [encodeAssigned(holds)],
+      corpus: [encodeAssigned({ partitions: holds, isOpen: true })],
       mutants: 3_000,
       judge(bytes) {
         try {
           const assigned = decodeAssigned(Buffer.from(bytes));
-          assert.ok(assigned.every(({ partition }) => Number.isInteger(partition)));
+          assert.ok(assigned.partitions.every(({ partition }) => Number.isInteger(partition)));
         } catch (error) {
           assert.ok(error instanceof Error);
         }

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type KafkaLogOptions, openKafkaLog } from "../../src/log/kafka/log.ts";
 import type { Log } from "../../src/log/port.ts";
 import { minuteMs, systemClock } from "../../src/time.ts";
@@ -76,6 +77,29 @@ describe("an instance", () => {
     await eventually("the other one holds all", () => second.recorder.holding.size === partitions);
     await second.member.leave();
     assert.deepEqual([...first.recorder.breaches, ...second.recorder.breaches], []);
+  });
+
+  it("that is killed while it gives partitions back, and begins again, leaves none without an owner", async () => {
+    const script = fileURLToPath(new URL("stuck_member.ts", import.meta.url));
+    const first = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", "-A", script, brokers.join(","), group, topic, "node-1"],
+    }).spawn();
+    const [log] = opened as [Log];
+    const shares = async () => (await log.members(group)).map(({ holds }) => holds.length).sort();
+    await eventually("it holds all", async () => (await shares()).join() === `${partitions}`);
+    const second = await join(await open({ instance: "node-2" }));
+    // Told to give back two, for which the second one waits; it never does.
+    await eventually("the group wants them to share", async () => (await shares()).join() === "0,2");
+    first.kill("SIGKILL");
+    await first.status;
+
+    const again = await join(await open({ instance: "node-1" }));
+    await eventually(
+      "everything has an owner",
+      () => [second, again].every(({ recorder }) => recorder.holding.size === partitions / 2),
+      30_000,
+    );
+    await Promise.all([second.member.leave(), again.member.leave()]);
   });
 
   it("may have several members of one group: each is its own", async () => {

@@ -20,7 +20,9 @@ const member = (memberId: string, held: number[], isLeaving = false): JoinedMemb
   address: null,
 });
 const planned = (members: JoinedMember[]) =>
-  Object.fromEntries([...planRound(members, all)].map(([id, tps]) => [id, tps.map((tp) => tp.partition)]));
+  Object.fromEntries(
+    [...planRound(members, all).assigned].map(([id, tps]) => [id, tps.map((tp) => tp.partition)]),
+  );
 
 describe("planRound", () => {
   const rounds: [what: string, members: JoinedMember[], plan: Record<string, number[]>][] = [
@@ -47,6 +49,14 @@ describe("planRound", () => {
     it(what, () => assert.deepEqual(planned(members), plan));
   }
 
+  it("is open as long as somebody holds what another one is to have, and not where nobody wants it", () => {
+    const isOpen = (members: JoinedMember[]) => planRound(members, all).isOpen;
+    assert.equal(isOpen([member("a", [0, 1, 2, 3, 4, 5]), member("b", [])]), true);
+    assert.equal(isOpen([member("a", [0, 1, 2]), member("b", [])]), false);
+    assert.equal(isOpen([member("a", [0, 1, 2], true), member("b", [3, 4, 5])]), true);
+    assert.equal(isOpen([member("a", [0, 1, 2], true)]), false);
+  });
+
   it("hands nothing to a member that another one holds, and after giving back everything has an owner", () => {
     const holding = fc.array(fc.nat(4), { minLength: 6, maxLength: 6 });
     fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), holding, (count, owners) => {
@@ -72,7 +82,12 @@ describe("membership bytes", () => {
   it("come back as they were", () => {
     const self = { ...member("m", [3, 1]), address: "http://127.0.0.1:8081" };
     assert.deepEqual(decodeMember("m", encodeMember(self)), self);
-    assert.deepEqual(decodeAssigned(encodeAssigned(all)), all);
-    assert.deepEqual(decodeAssigned(null), []);
+    for (const isOpen of [true, false]) {
+      assert.deepEqual(decodeAssigned(encodeAssigned({ partitions: all, isOpen })), {
+        partitions: all,
+        isOpen,
+      });
+    }
+    assert.deepEqual(decodeAssigned(null), { partitions: [], isOpen: false });
   });
 });

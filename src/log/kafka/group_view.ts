@@ -53,7 +53,7 @@ export function groupViews(nodes: Nodes): GroupViews {
       const views = members.map(({ memberId, memberMetadata, memberAssignment }) => ({
         memberId,
         address: told(memberId, memberMetadata),
-        holds: decodeAssigned(memberAssignment),
+        holds: decodeAssigned(memberAssignment).partitions,
       }));
       if (views.length === 0) addresses.delete(group);
       else addresses.set(group, new Map(views.map(({ memberId, address }) => [memberId, address])));

@@ -14,14 +14,21 @@ type Cursor = { bytes: Buffer; at: number };
 /** Of a subscription. Throws for bytes that are none. */
 export function subscriptionIn(bytes: Buffer): { topics: string[]; userData: Buffer | null } {
   const cursor = { bytes, at: 2 };
-  const topics = list(cursor, 2, text);
-  const length = int32(cursor);
-  return { topics, userData: length < 0 ? null : take(cursor, length) };
+  return { topics: list(cursor, 2, text), userData: bytesOrNull(cursor) };
 }
 
 /** Of an assignment. Throws for bytes that are none. */
-export function assignmentIn(bytes: Buffer): { topic: string; partitions: number[] }[] {
-  return list({ bytes, at: 2 }, 6, (cursor) => ({ topic: text(cursor), partitions: list(cursor, 4, int32) }));
+export function assignmentIn(
+  bytes: Buffer,
+): { topics: { topic: string; partitions: number[] }[]; userData: Buffer | null } {
+  const cursor = { bytes, at: 2 };
+  const topics = list(cursor, 6, () => ({ topic: text(cursor), partitions: list(cursor, 4, int32) }));
+  return { topics, userData: bytesOrNull(cursor) };
+}
+
+function bytesOrNull(cursor: Cursor): Buffer | null {
+  const length = int32(cursor);
+  return length < 0 ? null : take(cursor, length);
 }
 
 /** `leastBytes`: of one of them. */

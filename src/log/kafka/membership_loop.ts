@@ -78,6 +78,8 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
   let instanceId = options.instanceId;
   let generation = -1;
   let isJoinDue = true;
+  /** When the round is asked for again, by the monotonic clock: one that left something out, and nothing followed. */
+  let openUntilMs = Infinity;
   let rouse = () => {};
   let settled = Promise.withResolvers<void>();
   let isSettled = false;
@@ -143,7 +145,9 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
       const { errorCode, memberAssignment } = await ask<Synced>("SyncGroup", args, timing.rebalanceMs);
       if (over.signal.aborted || !await isCurrent(errorCode)) return;
       generation = round.generationId;
-      options.assigned(decodeAssigned(memberAssignment));
+      const { partitions, isOpen } = decodeAssigned(memberAssignment);
+      openUntilMs = isOpen ? clock.monotonicMs() + timing.openRoundMs : Infinity;
+      options.assigned(partitions);
       settle();
     } catch (error) {
       isJoinDue = true;
@@ -154,9 +158,10 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
   async function plan({ members }: Joined): Promise<{ memberId: string; memberAssignment: Buffer }[]> {
     const joined = members.map((m) => decodeMember(m.memberId, m.memberMetadata));
     const partitions = await options.partitions([...new Set(joined.flatMap((m) => m.topics))]);
-    return [...planRound(joined, partitions)].map(([memberId, assigned]) => ({
+    const { assigned, isOpen } = planRound(joined, partitions);
+    return [...assigned].map(([memberId, partitions]) => ({
       memberId,
-      memberAssignment: encodeAssigned(assigned),
+      memberAssignment: encodeAssigned({ partitions, isOpen }),
     }));
   }
 
@@ -166,6 +171,7 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
     over.signal.addEventListener("abort", rouse, { once: true });
     await clock.sleep(timing.heartbeatMs, woken.signal);
     over.signal.removeEventListener("abort", rouse);
+    if (clock.monotonicMs() >= openUntilMs) isJoinDue = true;
     if (isJoinDue || over.signal.aborted) return;
     const args = { groupGenerationId: generation };
     const { errorCode } = await ask<{ errorCode: number }>("Heartbeat", args);

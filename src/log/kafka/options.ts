@@ -51,6 +51,11 @@ export type KafkaTiming = {
   heartbeatMs: number;
   /** How long the group waits for a member to join again. */
   rebalanceMs: number;
+  /**
+   * How long a round that left out what others still held may stay the last one: whoever was to give it back may have
+   * ended, and come back in its own place, without a round in which it was missed.
+   */
+  openRoundMs: number;
   /** How long an empty fetch is held by the broker: the latency of an idle log is not affected, its cost is. */
   fetchWaitMs: number;
   /** How often the log end is looked up for readers without a group. */
@@ -64,6 +69,7 @@ export const timingDefaults: KafkaTiming = {
   sessionMs: 15 * secondMs,
   heartbeatMs: 500,
   rebalanceMs: 30 * secondMs,
+  openRoundMs: 3 * secondMs,
   fetchWaitMs: 100,
   appendedPollMs: 100,
 };

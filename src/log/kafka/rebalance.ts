@@ -9,6 +9,9 @@
  *   join: "I hold 0 1 2 3"   join: "I hold nothing"   ─►  round 1:  0 1   –      2 3 are held, wanted elsewhere
  *   join: "I hold 0 1"       join: "I hold nothing"   ─►  round 2:  0 1   2 3
  *
+ * A round that leaves something out is open, and every member is told so with its assignment: should the holder end in
+ * the middle of giving back, and come back under its instance id, there would be no round in which it was missed.
+ *
  * The invariant: a partition is handed to a member only when no other member of the round claims it.
  */
 import { Buffer } from "node:buffer";
@@ -32,11 +35,13 @@ export type JoinedMember = {
   address: string | null;
 };
 
-/** By member id, for every member. */
+/** `assigned`: by member id, for every member. `isOpen`: what somebody is to have is still held by others. */
+export type RoundPlan = { assigned: Map<string, TopicPartition[]>; isOpen: boolean };
+
 export function planRound(
   members: readonly JoinedMember[],
   partitions: readonly TopicPartition[],
-): Map<string, TopicPartition[]> {
+): RoundPlan {
   const claims = new Map<string, string[]>();
   for (const { memberId, holds } of members) {
     for (const tp of holds) {
@@ -49,15 +54,16 @@ export function planRound(
   const subscriptions = members.map((m) => ({ memberId: m.memberId, topics: m.isLeaving ? [] : m.topics }))
     .sort((a, b) => a.memberId < b.memberId ? -1 : 1);
   const wanted = assignPartitions(partitions, { members: subscriptions, owned });
-  const plan = new Map(members.map((m) => [m.memberId, [] as TopicPartition[]]));
+  const assigned = new Map(members.map((m) => [m.memberId, [] as TopicPartition[]]));
+  let isOpen = false;
   for (const tp of partitions) {
     const owner = wanted.get(partitionName(tp));
     const claimants = claims.get(partitionName(tp)) ?? [];
-    if (owner !== undefined && (claimants.length === 0 || claimants.includes(owner))) {
-      plan.get(owner)?.push(tp);
-    }
+    if (owner === undefined) continue;
+    if (claimants.length === 0 || claimants.includes(owner)) assigned.get(owner)?.push(tp);
+    else isOpen = true;
   }
-  return plan;
+  return { assigned, isOpen };
 }
 
 export function encodeMember({ topics, holds, isLeaving, address }: Omit<JoinedMember, "memberId">): Buffer {
@@ -91,15 +97,28 @@ function held(holds: unknown): Record<string, number[]> {
   throw new WaymarkError("log_unavailable", "a member of the group says in another form what it holds");
 }
 
-export const encodeAssigned = (assigned: readonly TopicPartition[]): Buffer =>
-  MemberAssignment.encode({ version: 0, assignment: byTopic(assigned), userData: Buffer.alloc(0) });
+/** What a member is given in a round. */
+export type Assigned = { partitions: TopicPartition[]; isOpen: boolean };
 
-/** Empty for a member that was given nothing. */
-export function decodeAssigned(bytes: Buffer | null): TopicPartition[] {
-  if (bytes === null || bytes.length === 0) return [];
-  return assignmentIn(bytes).flatMap(({ topic, partitions }) =>
-    partitions.map((partition) => ({ topic, partition }))
-  );
+const openMark = Buffer.from("open");
+
+export const encodeAssigned = ({ partitions, isOpen }: Assigned): Buffer =>
+  MemberAssignment.encode({
+    version: 0,
+    assignment: byTopic(partitions),
+    userData: isOpen ? openMark : Buffer.alloc(0),
+  });
+
+/** Nothing for a member that was given nothing. */
+export function decodeAssigned(bytes: Buffer | null): Assigned {
+  if (bytes === null || bytes.length === 0) return { partitions: [], isOpen: false };
+  const { topics, userData } = assignmentIn(bytes);
+  return {
+    partitions: topics.flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => ({ topic, partition }))
+    ),
+    isOpen: userData !== null && openMark.equals(userData),
+  };
 }
 
 function byTopic(partitions: readonly TopicPartition[]): Record<string, number[]> {
