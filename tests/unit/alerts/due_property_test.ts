@@ -31,6 +31,8 @@ type Owner = {
   announced: { owed: Owed; atMs: number; position: number } | null;
   /** Sent, and not settled in the journal. */
   unsettled: { owed: Owed; alert: AlertTransition; sentMs: number } | null;
+  /** Its message came when it was overdue: it lives to settle it. */
+  cameLate: boolean;
 };
 
 class World {
@@ -58,6 +60,7 @@ class World {
       readToEndMs: -Infinity,
       announced: null,
       unsettled: null,
+      cameLate: false,
     };
   }
 
@@ -119,7 +122,7 @@ class World {
       at: isoTime(owner.unsettled!.sentMs),
     });
     // The outbox waits until it has read its own fact back.
-    Object.assign(owner, { unsettled: null, announced: null, readToEndMs: -Infinity });
+    Object.assign(owner, { unsettled: null, announced: null, readToEndMs: -Infinity, cameLate: false });
   }
 
   fact(
@@ -140,6 +143,7 @@ class World {
   arrive(index: number): void {
     const [message] = index < 0 ? [] : this.inFlight.splice(index, 1);
     if (message === undefined) return;
+    if (message.announcedMs + settleMs <= this.nowMs) message.from.cameLate = true;
     if (message.owed.kind === "trigger" && !this.open) this.pages++;
     if (message.owed.kind === "resolve" && this.open) this.closed++;
     this.open = message.owed.kind === "trigger";
@@ -152,6 +156,7 @@ class World {
   }
 
   crash(owner: Owner): void {
+    if (owner.cameLate) this.settle(owner);
     owner.alive = false;
     // What is assumed of the world: overdue by then, it never comes.
     this.inFlight = this.inFlight.filter((m) => m.from !== owner || m.announcedMs + settleMs > this.nowMs);
