@@ -55,6 +55,11 @@ export const limits = {
 
   /** Percent of a host's time that taking snapshots may take; with more state they are taken less often. */
   snapshotSharePercentMax: 5,
+  /**
+   * Records that a new owner has folded within a sixth of the interval, or a third, at which it is snapshotted then
+   * already: where owners die again and again, or snapshots were lost, a partition would never get on otherwise.
+   */
+  snapshotEarlyRecords: 5_000,
   /** Manifests kept per partition and byte format. */
   manifestsKept: 3,
   /** Bytes of a snapshot segment before compression. */

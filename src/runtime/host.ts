@@ -89,6 +89,8 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   /** Since when a partition has been found empty, look after look, and when it was looked at last. */
   const quiet = new Map<number, { sinceMs: number; lookedMs: number }>();
   const snapshotDueMs = new Map<number, number>();
+  /** Once for each owner: when a partition that has come far is snapshotted before it is due. */
+  const snapshotEarlyMs = new Map<number, number>();
   const paused = new Set<number>();
   const end = new AbortController();
   const ended = new Promise<never>((_, reject) =>
@@ -132,10 +134,9 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       restoring.delete(tp.partition);
       stopped.delete(tp.partition);
       // Spread over the interval, so that not all partitions are snapshotted in the same moment.
-      snapshotDueMs.set(
-        tp.partition,
-        clock.monotonicMs() + options.snapshotMs * (1 + tp.partition / options.partitions) / 2,
-      );
+      const spreadMs = options.snapshotMs * (1 + tp.partition / options.partitions);
+      snapshotEarlyMs.set(tp.partition, clock.monotonicMs() + spreadMs / 6);
+      snapshotDueMs.set(tp.partition, clock.monotonicMs() + spreadMs / 2);
       return actor.nextOffset;
     },
     async batch(tp, records, logEnd) {
@@ -239,8 +240,13 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       if (actors.get(tp.partition) === actor) stop(tp, error);
       return;
     }
-    if (clock.monotonicMs() < (snapshotDueMs.get(tp.partition) ?? 0)) return;
-    snapshotDueMs.set(tp.partition, clock.monotonicMs() + snapshotPause());
+    const nowMs = clock.monotonicMs();
+    if (nowMs >= (snapshotDueMs.get(tp.partition) ?? 0)) {
+      snapshotDueMs.set(tp.partition, nowMs + snapshotPause());
+    } else if (nowMs >= (snapshotEarlyMs.get(tp.partition) ?? Infinity)) {
+      snapshotEarlyMs.delete(tp.partition);
+      if (actor.nextOffset - actor.snapshotOffset < limits.snapshotEarlyRecords) return;
+    } else return;
     void snapshot(actor);
   }
 
