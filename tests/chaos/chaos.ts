@@ -23,7 +23,7 @@ import { notCopied, type Progress, watchProgress } from "./progress.ts";
 import { type Recoveries, watchRecoveries } from "./recoveries.ts";
 import { disasterTable, recoveryTable } from "./report.ts";
 import { missed, runRounds, type Told } from "./rounds.ts";
-import { rotation, schedule } from "./schedule.ts";
+import { schedule } from "./schedule.ts";
 import { allReady, hasTraffic, isQuiet, newestEventMs } from "./silence.ts";
 import { type Sent, startTraffic } from "./traffic.ts";
 import {
@@ -43,9 +43,9 @@ const quietMs = 240_000;
 const longSeconds = 30 * 60;
 
 const options = readOptions(Deno.args);
-const stormEveryMs = options.rotation ? 10_000 : 5_000;
-const wanted = options.rotation
-  ? rotation(options.seconds).flatMap((r) => r.strokes.map((s) => s.kind))
+const stormEveryMs = options.fixed !== null ? 10_000 : 5_000;
+const wanted = options.fixed !== null
+  ? options.fixed.rounds.flatMap((r) => r.strokes.map((s) => s.kind))
   : options.short
   ? [...schedule({ ...options, once: true })].flatMap((r) => r.strokes.map((s) => s.kind))
   : options.only;
@@ -71,8 +71,8 @@ async function run(): Promise<number> {
       `${
         short
           ? "each quick disaster once"
-          : options.rotation
-          ? `killed in rotation for ${minutes}`
+          : options.fixed !== null
+          ? `${options.fixed.told} for ${minutes}`
           : `disasters for ${minutes}`
       }; logs in ${folder}`,
   );
@@ -126,9 +126,9 @@ async function strikeOut(bed: Bed, disasters: Disasters, progress: Progress): Pr
   const beganMs = systemClock.monotonicMs();
   const elapsed = () => (systemClock.monotonicMs() - beganMs) / 1_000;
   const told = await runRounds(bed, {
-    rounds: options.rotation ? rotation(options.seconds) : schedule({ ...options, once: options.short }),
+    rounds: options.fixed?.rounds ?? schedule({ ...options, once: options.short }),
     ...{ disasters, progress, aliveMs: 1_000 * options.aliveSeconds },
-    isOver: () => !options.short && !options.rotation && elapsed() >= options.seconds,
+    isOver: () => !options.short && options.fixed === null && elapsed() >= options.seconds,
     say: (line) => console.log(`  ${elapsed().toFixed(0).padStart(5)} s  ${line}  [${progress.told()}]`),
   });
   await row("alive again after every disaster", async () => {
@@ -191,7 +191,7 @@ async function judge(
   });
   await row("each kind of disaster happened", async () => {
     const left = missed(told, wanted);
-    const isAll = options.short || options.rotation || options.seconds >= longSeconds;
+    const isAll = options.short || options.fixed !== null || options.seconds >= longSeconds;
     if (isAll && left.length > 0) {
       throw new Error(`not happened: ${left.join(", ")}`);
     }
@@ -212,6 +212,13 @@ async function judgeProcesses(
   { told, disasters, recoveries, progress, keepers }: Watches & { told: Told; disasters: Disasters },
 ): Promise<void> {
   const { workers, config } = bed;
+  if (told.alive.has("churn")) {
+    await row("every partition goes on while members come and go", async () => {
+      const { seconds, where } = progress.longestStall();
+      if (seconds > options.aliveSeconds) throw new Error(`${where} stood still for ${seconds.toFixed(1)} s`);
+      return `${disasters.done.joins} joined, ${disasters.done.kills + disasters.done.drains} left`;
+    });
+  }
   await row("every lost partition is served again", async () => {
     if (recoveries.waiting().length > 0) throw new Error(`not recovered: ${recoveries.waiting()}`);
     return `${recoveries.all.length} recoveries`;
@@ -232,13 +239,14 @@ async function judgeProcesses(
     if (last.some((ending) => ending !== "0")) throw new Error(`ended with ${last.join(", ")}`);
     return "exit 0";
   });
-  const { kills, stops, drains } = disasters.done;
+  const { joins, kills, stops, drains } = disasters.done;
   const { seconds, where } = progress.longestStall();
   console.log(disasterTable(told));
   console.log(recoveryTable(recoveries.all, config.WAYMARK_SESSION_MS));
   console.log(
-    `${told.rounds} rounds, ${kills} kills, ${stops} stops, ${drains} drains, ${progress.rebalances()} rebalances; ` +
-      `longest stall ${seconds.toFixed(1)} s (${where})`,
+    `${told.rounds} rounds, ${kills} kills, ${stops} stops, ${drains} drains, ${joins} joins, ` +
+      `${progress.rebalances()} rebalances; longest stall ${seconds.toFixed(1)} s (${where}), ` +
+      `${progress.largestLag().toLocaleString("en")} records behind at most`,
   );
 }
 

@@ -4,6 +4,7 @@ import { topicName } from "../../src/log/topics.ts";
 import { groupName } from "../../src/runtime/host.ts";
 import { systemClock } from "../../src/time.ts";
 import type { Bed } from "./bed.ts";
+import { startChurn } from "./churn.ts";
 import type { Broker } from "./servers.ts";
 import type { Disk } from "./disks.ts";
 import type { Loss, Recoveries } from "./recoveries.ts";
@@ -15,8 +16,8 @@ export type Struck = { told: string; heal(): Promise<void> } | { notRun: string 
 
 export type Disasters = {
   strike(stroke: Stroke): Promise<Struck>;
-  /** How many processes were killed, stopped and asked to end. */
-  done: { kills: number; stops: number; drains: number };
+  /** How many processes were killed, stopped, asked to end, and came back during a churn. */
+  done: { kills: number; stops: number; drains: number; joins: number };
 };
 
 /** Until every partition has been snapshotted again after a wipe: the default interval and a half. */
@@ -31,7 +32,7 @@ export type DisastersOptions = {
 
 export function makeDisasters(bed: Bed, { recoveries, stormEveryMs }: DisastersOptions): Disasters {
   const { workers, cluster, networks, redis, clickHouse, disks, clock } = bed;
-  const done = { kills: 0, stops: 0, drains: 0 };
+  const done = { kills: 0, stops: 0, drains: 0, joins: 0 };
   const stoppedNow = new Set<Worker>();
   let wipedMs = -Infinity;
 
@@ -43,6 +44,12 @@ export function makeDisasters(bed: Bed, { recoveries, stormEveryMs }: DisastersO
     worker.signal("SIGKILL");
     recoveries.lost(worker, how);
     done.kills++;
+  }
+
+  function drain(worker: Worker): void {
+    recoveries.lost(worker, "drained");
+    worker.signal("SIGTERM");
+    done.drains++;
   }
 
   async function killed(worker: Worker): Promise<Struck> {
@@ -93,12 +100,19 @@ export function makeDisasters(bed: Bed, { recoveries, stormEveryMs }: DisastersO
     };
   }
 
+  async function churned(draw: number): Promise<Struck> {
+    const churn = startChurn(workers, {
+      ...{ draw, kill, drain },
+      isStopped: (worker) => stoppedNow.has(worker),
+      joined: () => done.joins++,
+    });
+    return { told: `seed ${draw}`, heal: churn.end };
+  }
+
   /** One after the other: drained, gone, begun again, there. */
   async function rolling(): Promise<Struck> {
     for (const worker of workers) {
-      recoveries.lost(worker, "drained");
-      worker.signal("SIGTERM");
-      done.drains++;
+      drain(worker);
       await until(`${worker.name} has ended`, async () => !worker.running(), 40_000);
       if (!worker.running()) worker.start();
       await until(`${worker.name} answers`, async () => await ask(`${worker.url}/livez`) !== null, 60_000);
@@ -191,6 +205,7 @@ export function makeDisasters(bed: Bed, { recoveries, stormEveryMs }: DisastersO
     kill_storm: (draw) => storm(Math.floor(draw * workers.length)),
     stop: (draw) => stopped(chosen(workers, draw)),
     stop_long: (draw) => stopped(chosen(workers, draw)),
+    churn: churned,
     rolling,
     clock_jump: clockJump,
     leader_restart: async (draw) => await broker(await leader(draw), "SIGTERM"),

@@ -1,11 +1,12 @@
 /** What a chaos run is asked for, and its `--help`. */
 import { parseArgs } from "node:util";
-import { type KindName, kindNames, kindOf } from "./schedule.ts";
+import { churning, type KindName, kindNames, kindOf, rotation, type Round } from "./schedule.ts";
 
 export type ChaosOptions = {
   seconds: number;
   short: boolean;
-  rotation: boolean;
+  /** Its rounds are these, and none is drawn. */
+  fixed: { told: string; rounds: Round[] } | null;
   aliveSeconds: number;
   seed: number;
   rate: string;
@@ -27,6 +28,7 @@ Between disasters everything must be caught up again; in the end everything must
   --short          each quick kind once, or each of --only, a few seconds each, instead of --minutes: one to two minutes
   --rotation       nothing drawn: for --minutes SIGKILL in rotation every ten seconds, one process stopped for 45 s, one
                    FLUSHALL of Redis; then each process drained and begun again. Over Kafka and Redis alone
+  --churn          nothing drawn but who: for --minutes a process joins or leaves every two to five seconds
   --alive N        seconds after healing until everything must be caught up; more on a slow machine (180)
   --seed N         decides disasters and traffic (1)
   --rate N/s       records a second (2000/s)
@@ -65,6 +67,7 @@ function parsed(args: string[]): ChaosOptions {
       minutes: { type: "string", default: "10" },
       short: { type: "boolean", default: false },
       rotation: { type: "boolean", default: false },
+      churn: { type: "boolean", default: false },
       alive: { type: "string", default: "180" },
       seed: { type: "string", default: "1" },
       rate: { type: "string", default: "2000/s" },
@@ -80,8 +83,11 @@ function parsed(args: string[]): ChaosOptions {
     console.log(help());
     Deno.exit(0);
   }
-  if (values.rotation && (values.short || values.only !== "")) {
-    throw new Error("--rotation is given with --short or --only; allowed: one of them");
+  const plans = [values.rotation, values.churn, values.short || values.only !== ""];
+  if (plans.filter(Boolean).length > 1) {
+    throw new Error(
+      "more than one of --rotation, --churn, and --short or --only is given; allowed: one of them",
+    );
   }
   const number = (
     name: "minutes" | "alive" | "seed" | "processes" | "brokers",
@@ -97,12 +103,18 @@ function parsed(args: string[]): ChaosOptions {
     if (found === undefined) throw new Error(`--only is "${given}"; allowed: ${kindNames.join(", ")}`);
     return found;
   });
+  const seconds = 60 * number("minutes", (n) => n > 0 && n <= 24 * 60, "a number above 0, 1440 at most");
+  const seed = number("seed", (n) => Number.isSafeInteger(n) && n >= 0, "a whole number");
   return {
-    seconds: 60 * number("minutes", (n) => n > 0 && n <= 24 * 60, "a number above 0, 1440 at most"),
+    seconds,
     short: values.short,
-    rotation: values.rotation,
+    fixed: values.rotation
+      ? { told: "killed in rotation", rounds: rotation(seconds) }
+      : values.churn
+      ? { told: "members come and go", rounds: churning(seconds, seed) }
+      : null,
     aliveSeconds: number("alive", (n) => n > 0, "a number above 0"),
-    seed: number("seed", (n) => Number.isSafeInteger(n) && n >= 0, "a whole number"),
+    seed,
     rate: values.rate,
     positions: values.positions,
     processes: number("processes", (n) => Number.isSafeInteger(n) && n >= 2 && n <= 16, "2 to 16"),

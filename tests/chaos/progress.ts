@@ -15,6 +15,8 @@ export type Progress = {
   caughtUp(deadlineMs: number): Promise<number>;
   /** The longest time that one partition stood still while there was something to fold. */
   longestStall(): { seconds: number; where: string };
+  /** Records that were in the log and not seen to be folded, in all partitions, at the worst moment. */
+  largestLag(): number;
   /** How often partitions were seen to have other owners than before. */
   rebalances(): number;
   /** For the line that says how it goes. */
@@ -33,6 +35,7 @@ export function watchProgress(bed: Bed): Progress {
   const standing = new Map<string, Standing>();
   let longest = { seconds: 0, where: "none" };
   let rebalances = 0;
+  let largestLag = 0;
   let owners = "";
   const names = inputs.map((topic) => topicName(topic, naming));
   const watching = Promise.all([watchEnds(), watchPositions()]);
@@ -55,6 +58,7 @@ export function watchProgress(bed: Bed): Progress {
           held.end = end;
         }
       }
+      largestLag = Math.max(largestLag, lag());
       await systemClock.sleep(pollMs, over.signal);
     }
   }
@@ -92,6 +96,7 @@ export function watchProgress(bed: Bed): Progress {
   }
 
   const behind = () => [...standing].filter(([, { position, end }]) => position < end);
+  const lag = () => behind().reduce((sum, [, { position, end }]) => sum + end - position, 0);
 
   /** What is not folded up to there, or not in ClickHouse; empty when everything is. */
   async function missing(ends: Map<string, number>): Promise<string[]> {
@@ -127,10 +132,10 @@ export function watchProgress(bed: Bed): Progress {
       for (const [name, held] of behind()) stood(name, held, nowMs);
       return longest;
     },
+    largestLag: () => largestLag,
     rebalances: () => rebalances,
     told() {
-      const lag = behind().reduce((sum, [, { position, end }]) => sum + end - position, 0);
-      return `lag ${lag.toLocaleString("en")}, ${rebalances} rebalances`;
+      return `lag ${lag().toLocaleString("en")}, ${rebalances} rebalances`;
     },
     async stop() {
       over.abort();

@@ -79,6 +79,12 @@ export const kinds = {
     isLong: true,
     about: "SIGSTOP of a process beyond its session",
   },
+  churn: {
+    target: "workers",
+    lasts: [30, 60],
+    isLong: true,
+    about: "a process joins or leaves every two to five seconds, drained or killed",
+  },
   rolling: {
     target: "workers",
     lasts: [0, 0],
@@ -204,6 +210,12 @@ export function rotation(seconds: number): Round[] {
   ];
   const after: Stroke[] = [{ kind: "rolling", atSeconds: 0, forSeconds: 0, draw: 0 }];
   return [under, after].map((strokes) => ({ strokes, pauseSeconds: 1 }));
+}
+
+/** Nothing drawn but who and when: members come and go all the time, for `seconds`. */
+export function churning(seconds: number, seed: number): Round[] {
+  const draw = randomFrom(seed, "chaos").uniform();
+  return [{ strokes: [{ kind: "churn", atSeconds: 0, forSeconds: seconds, draw }], pauseSeconds: 1 }];
 }
 
 function dealt(names: readonly KindName[], short: boolean): KindName[] {

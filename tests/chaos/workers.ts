@@ -88,9 +88,12 @@ function worker(name: string, port: number, home: string, given: () => Record<st
   };
 }
 
+const meant = ["SIGKILL", "SIGTERM", "0"];
+
 /**
  * Begins processes again that ended by themselves, as whoever runs them in earnest would. One that found no broker at
- * its start is meant to end; every other one is noted as unexpected.
+ * its start is meant to end; every other one is noted as unexpected. Whoever sends a signal begins it again: SIGTERM ends
+ * one that does not run yet, and drains any other.
  */
 export function supervise(workers: readonly Worker[]) {
   const over = new AbortController();
@@ -99,7 +102,7 @@ export function supervise(workers: readonly Worker[]) {
     for (; !over.signal.aborted; await systemClock.sleep(500, over.signal)) {
       for (const worker of workers) {
         const ending = worker.endings.at(-1);
-        if (worker.running() || ending === undefined || ending === "SIGKILL" || ending === "0") continue;
+        if (worker.running() || ending === undefined || meant.includes(ending)) continue;
         const words = worker.lastWords();
         if (ending === "1" && words.includes("[log_unavailable]")) told.begunAgain++;
         else told.unexpected.push(`${worker.name} ended with ${ending}: ${words}`);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  churning,
   kindNames,
   kindOf,
   rotation,
@@ -78,5 +79,14 @@ describe("rotation", () => {
     );
     assert.ok(under!.strokes.every(({ atSeconds, forSeconds }) => atSeconds + forSeconds <= 180));
     assert.deepEqual(namesOf([after!]), ["rolling"]);
+  });
+});
+
+describe("churning", () => {
+  it("is one round, for as long as it is asked to", () => {
+    assert.deepEqual(
+      churning(600, 1).flatMap(({ strokes }) => strokes.map(({ kind, forSeconds }) => [kind, forSeconds])),
+      [["churn", 600]],
+    );
   });
 });
