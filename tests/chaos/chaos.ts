@@ -225,9 +225,11 @@ async function judgeProcesses(
   });
   await row("nobody ended by itself", async () => {
     if (keepers.unexpected.length > 0) throw new Error(keepers.unexpected.join("\n"));
-    return keepers.begunAgain === 0
-      ? ""
-      : `${keepers.begunAgain} begun again after they found no broker at their start`;
+    const given = [
+      [keepers.begunAgain, "begun again after they found no broker at their start"],
+      [keepers.drainsGivenUp, "begun again after they gave up draining"],
+    ] as const;
+    return given.flatMap(([count, why]) => count === 0 ? [] : [`${count} ${why}`]).join(", ");
   });
   if (bed.embedded !== null) {
     await row("an embedded process with a full disk is exact", bed.embedded.judge);

@@ -28,7 +28,8 @@ export function startChurn(
 ): { end(): Promise<void> } {
   const random = randomFrom(draw, "churn");
   const over = new AbortController();
-  const leaving = new Set<Worker>();
+  /** Those that drain, and how often each had ended before: one that gave up draining is begun again by its keeper. */
+  const leaving = new Map<Worker, number>();
   const running = run();
 
   async function run(): Promise<void> {
@@ -38,8 +39,10 @@ export function startChurn(
     }
   }
 
+  const hasLeft = (worker: Worker): boolean => worker.endings.length > leaving.get(worker)!;
+
   function turn(): void {
-    for (const worker of leaving) if (!worker.running()) leaving.delete(worker);
+    for (const worker of leaving.keys()) if (hasLeft(worker)) leaving.delete(worker);
     const gone = workers.filter((worker) => !worker.running());
     const staying = workers.filter((worker) =>
       worker.running() && !leaving.has(worker) && !isStopped(worker)
@@ -53,7 +56,7 @@ export function startChurn(
     } else if (random.chance(killedShare)) {
       kill(worker);
     } else {
-      leaving.add(worker);
+      leaving.set(worker, worker.endings.length);
       drain(worker);
     }
   }
@@ -64,7 +67,7 @@ export function startChurn(
       await running;
       await until(
         "those that leave have left",
-        async () => [...leaving].every((worker) => !worker.running()),
+        async () => [...leaving.keys()].every(hasLeft),
         goneMs,
       );
       for (const worker of workers) if (!worker.running()) worker.start();

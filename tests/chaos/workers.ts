@@ -27,30 +27,36 @@ export type Worker = {
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const flags = ["run", "--no-prompt", "--no-check", "-A", "src/main.ts"];
 
-/** `waymark …` as a process. */
-export const commandLine = (args: string[]) => ({
+/** `waymark …` as a process, of another copy of the tree where one is given. */
+export const commandLine = (args: string[], tree = root) => ({
   program: Deno.execPath(),
   args: [...flags, ...args],
-  cwd: root,
+  cwd: tree,
 });
 
 export async function makeWorkers(
   count: number,
-  { folder, variables, own = () => ({}) }: {
+  { folder, variables, own = () => ({}), tree = () => root }: {
     folder: string;
     /** As they are when a process begins. */
     variables: Record<string, string>;
     /** What only one of them is given, by its index. */
     own?(index: number): Record<string, string>;
+    /** The copy of the tree that a process of it begins with. */
+    tree?(index: number): string;
   },
 ): Promise<Worker[]> {
   const ports = await freePorts(count);
-  return ports.map((port, i) =>
-    worker(`worker ${i + 1}`, port, join(folder, `worker-${i + 1}`), () => ({ ...variables, ...own(i) }))
-  );
+  return ports.map((port, i) => {
+    const begun = { variables: () => ({ ...variables, ...own(i) }), tree: () => tree(i) };
+    return worker(`worker ${i + 1}`, port, join(folder, `worker-${i + 1}`), begun);
+  });
 }
 
-function worker(name: string, port: number, home: string, given: () => Record<string, string>): Worker {
+/** What a process is begun with, looked at each time. */
+type Begun = { variables(): Record<string, string>; tree(): string };
+
+function worker(name: string, port: number, home: string, begun: Begun): Worker {
   mkdirSync(home, { recursive: true });
   const endings: string[] = [];
   let child: ChildProcess | null = null;
@@ -64,8 +70,11 @@ function worker(name: string, port: number, home: string, given: () => Record<st
     lastWords: () =>
       readFileSync(join(home, "output.txt"), "utf8").trimEnd().split("\n").slice(-3).join(" | "),
     start() {
-      const env = { WAYMARK_DATA_DIR: home, ...given(), WAYMARK_PORT: String(port), NO_COLOR: "1" };
-      const { program, args, cwd } = commandLine(["start"]);
+      const env = {
+        ...{ WAYMARK_DATA_DIR: home, ...begun.variables() },
+        ...{ WAYMARK_PORT: String(port), NO_COLOR: "1" },
+      };
+      const { program, args, cwd } = commandLine(["start"], begun.tree());
       const started = spawn(program, args, {
         cwd,
         env: { ...Deno.env.toObject(), ...env },
@@ -92,19 +101,20 @@ const meant = ["SIGKILL", "SIGTERM", "0"];
 
 /**
  * Begins processes again that ended by themselves, as whoever runs them in earnest would. One that found no broker at
- * its start is meant to end; every other one is noted as unexpected. Whoever sends a signal begins it again: SIGTERM ends
- * one that does not run yet, and drains any other.
+ * its start is meant to end, as is one that could not drain in time; every other one is noted as unexpected. Whoever
+ * sends a signal begins it again: SIGTERM ends one that does not run yet, and drains any other.
  */
 export function supervise(workers: readonly Worker[]) {
   const over = new AbortController();
-  const told = { unexpected: [] as string[], begunAgain: 0 };
+  const told = { unexpected: [] as string[], begunAgain: 0, drainsGivenUp: 0 };
   const watching = (async () => {
     for (; !over.signal.aborted; await systemClock.sleep(500, over.signal)) {
       for (const worker of workers) {
         const ending = worker.endings.at(-1);
         if (worker.running() || ending === undefined || meant.includes(ending)) continue;
         const words = worker.lastWords();
-        if (ending === "1" && words.includes("[log_unavailable]")) told.begunAgain++;
+        if (ending === "1" && words.includes("not drained after")) told.drainsGivenUp++;
+        else if (ending === "1" && words.includes("[log_unavailable]")) told.begunAgain++;
         else told.unexpected.push(`${worker.name} ended with ${ending}: ${words}`);
         worker.start();
       }
