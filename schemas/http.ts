@@ -167,6 +167,8 @@ export const partitionView = z.object({
   snapshot_offset: whole,
   /** Records that it has published since its owner took it over. A node of an older release does not say. */
   published: whole.default(0),
+  /** Records that it passed over: no records of ours, or in the format of a newer release. Only what cities read. */
+  unreadable: whole.default(0),
   actors: z.record(z.string(), whole),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
 }).meta({ title: "Partition", description: "One partition of one stage." });

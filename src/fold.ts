@@ -52,6 +52,8 @@ export type FoldStatus = {
   /** Null before the first event. */
   watermarkMs: number | null;
   actors: Record<string, number>;
+  /** Records passed over because nothing is known of their format. Stages that have a dead letter for them leave it out. */
+  unreadable?: number;
 };
 
 export type Fold = {

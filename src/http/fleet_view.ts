@@ -65,6 +65,7 @@ function emptyView({ topic, partition, stage }: Seat, state: PartitionView["stat
     snapshot_age_seconds: null,
     snapshot_offset: 0,
     published: 0,
+    unreadable: 0,
     actors: {},
     error: null,
   };

@@ -30,6 +30,7 @@ function fillPartitions(handles: Handles): void {
       metrics.partitionIdle,
       metrics.partitionWatermark,
       metrics.partitionActors,
+      metrics.partitionUnreadable,
       metrics.snapshotAge,
       metrics.snapshotBehind,
     ]
@@ -42,6 +43,7 @@ function fillPartitions(handles: Handles): void {
     metrics.partitionLagSeconds.set(labels, view.lag_seconds);
     metrics.partitionIdle.set(labels, view.idle ? 1 : 0);
     if (view.watermark !== null) metrics.partitionWatermark.set(labels, Date.parse(view.watermark) / 1_000);
+    metrics.partitionUnreadable.set(labels, view.unreadable);
     metrics.partitionActors.set(labels, Object.values(view.actors).reduce((sum, count) => sum + count, 0));
     if (view.snapshot_age_seconds !== null) metrics.snapshotAge.set(labels, view.snapshot_age_seconds);
     metrics.snapshotBehind.set(labels, Math.max(0, view.position - view.snapshot_offset));
@@ -66,6 +68,7 @@ function fillLedger(handles: Handles): void {
     dead_lettered: metrics.partitionDeadLettered,
     late: metrics.partitionLate,
     misplaced: metrics.partitionMisplaced,
+    evicted_by_cap: metrics.partitionEvicted,
   } as const;
   const names = Object.keys(gauges) as (keyof typeof gauges)[];
   const ledger = handles.own.ledger();

@@ -6,6 +6,7 @@ import { partitionOf } from "../log/partitioner.ts";
 import type { TopicName } from "../log/topics.ts";
 import { forEveryTopic } from "../topic_defaults.ts";
 import { foldVersions, type StageContext } from "../stages/context.ts";
+import { partialFormat } from "../windows/partial.ts";
 
 /** Topics whose partitions are sources or targets of registers, and by whose numbers these are named. */
 const named: readonly TopicName[] = ["ride-events", "driver-locations", "city-partials"];
@@ -21,9 +22,10 @@ export function partitionsOf(config: Config): Record<TopicName, number> {
  * own versions. Two processes with different fold versions must not feed the same generation.
  *
  * Of the partition counts only those are in it that are not the usual ones, so that it is the same as before there
- * was a setting for them.
+ * was a setting for them. And so with the format of partials: what one release writes into a generation, every other
+ * one that folds it has to read.
  */
-export function foldVersionOf(config: Config): string {
+export function foldVersionOf(config: Config, format: number = partialFormat): string {
   const usual = forEveryTopic("partitions");
   const counts = Object.entries(partitionsOf(config)).filter(([topic, count]) =>
     named.includes(topic as TopicName) && count !== usual[topic as TopicName]
@@ -34,6 +36,7 @@ export function foldVersionOf(config: Config): string {
     Object.entries(foldVersions),
   ];
   if (counts.length > 0) parts.push(counts);
+  if (format > 1) parts.push({ format });
   return fingerprint(utf8(JSON.stringify(parts)));
 }
 

@@ -24,7 +24,7 @@ import { type CitiesFold, citiesStage } from "../stages/cities.ts";
 import type { StageContext } from "../stages/context.ts";
 import { type LocationsFold, locationsStage } from "../stages/locations.ts";
 import { type RidesFold, ridesStage } from "../stages/rides.ts";
-import { decodePartial } from "../windows/partial.ts";
+import { decodePartial, newerFormat, partialFormat } from "../windows/partial.ts";
 import type { Clock } from "../time.ts";
 import { forEveryTopic } from "../topic_defaults.ts";
 import { partitionsOf, stageContext } from "./context.ts";
@@ -126,12 +126,26 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   };
 }
 
-/** A process with other settings must not mix its registers with those of this generation. */
+/**
+ * A process with other settings must not mix its registers with those of this generation. Nor may one that does not read
+ * them: it would pass over what a newer release tells, and who goes on from its snapshots would lack that for good.
+ */
 async function refuseOtherFoldVersion(log: Log, topic: string, context: StageContext): Promise<void> {
   for (const [partition, { start, end }] of (await log.bounds(topic)).entries()) {
     if (end === start) continue;
     // Rules are said once in a while: the newest of a few records that are none.
     const last = await log.read({ topic, partition }, Math.max(start, end - 20), 20);
+    const newer = last.map((record) => newerFormat(record.value))
+      .find((found) => found?.generation === context.generation);
+    if (newer !== undefined) {
+      throw new WaymarkError(
+        "log_format_unknown",
+        `${topic}/${partition} has records of format ${
+          newer!.format
+        }; this release reads 1 to ${partialFormat}: start the ` +
+          `release that wrote them, or a new WAYMARK_GENERATION beside this one`,
+      );
+    }
     const partial = last.map((record) => decodePartial(record.value)).findLast((p) => p !== null) ?? null;
     if (
       partial === null || partial.generation !== context.generation ||

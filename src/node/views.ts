@@ -285,6 +285,7 @@ function partitionView(
       : Math.max(0, (nowMs - actor.snapshotAtMs) / 1_000),
     snapshot_offset: actor?.snapshotOffset ?? 0,
     published: actor?.published ?? 0,
+    unreadable: actor?.fold.status().unreadable ?? 0,
     actors: actor?.fold.status().actors ?? {},
     error: stopped === undefined ? null : { code: stopped.code, message: stopped.message },
   };

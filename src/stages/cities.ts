@@ -358,7 +358,8 @@ export class CitiesFold implements Fold {
   }
 
   status(): FoldStatus {
-    return { watermarkMs: finite(this.#sources.rideMs), actors: { city: this.#cities.size } };
+    const actors = { city: this.#cities.size };
+    return { watermarkMs: finite(this.#sources.rideMs), actors, unreadable: this.#unreadable };
   }
 
   get rules(): CityJudge["rules"] {
@@ -371,10 +372,6 @@ export class CitiesFold implements Fold {
 
   get missed(): Missed[] {
     return this.#missed.list();
-  }
-
-  get unreadable(): number {
-    return this.#unreadable;
   }
 
   /** Watermark of the ride sources and of all sources, ms; +∞ after a replay has ended. */

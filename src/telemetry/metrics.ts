@@ -1,9 +1,11 @@
 /**
  * Every metric in one file: name, unit, help. docs/METRICS.md is held to this list by a test.
  *
- * Names follow Prometheus: `waymark_<noun>_<unit>_total` for counters, base units (seconds, bytes). Gauges that
- * mirror state (ledgers, watermarks, lags) are filled when they are scraped, from the state itself.
+ * Names follow Prometheus: `waymark_<noun>_<unit>_total` for counters, base units (seconds, bytes); `process_…` where
+ * every client library has the same metric. Gauges that mirror state (ledgers, watermarks, lags) are filled when they
+ * are scraped, from the state itself.
  */
+import { getHeapStatistics } from "node:v8";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 export const registry = new Registry();
@@ -12,8 +14,31 @@ const counter = <L extends string>(name: string, help: string, labelNames: reado
   new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
 const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
   new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] });
+/** Filled by itself at every scrape. */
+const measured = (name: string, help: string, measure: () => number) =>
+  new Gauge({
+    ...{ name, help, registers: [registry] },
+    collect() {
+      this.set(measure());
+    },
+  });
 
 export const metrics = {
+  heap: measured(
+    "process_heap_bytes",
+    "Heap in use, with what the next collection will free. Rides are not in it.",
+    () => getHeapStatistics().used_heap_size,
+  ),
+  heapLimit: measured(
+    "waymark_heap_limit_bytes",
+    "Heap at which the runtime ends the process.",
+    () => getHeapStatistics().heap_size_limit,
+  ),
+  residentMemory: measured(
+    "process_resident_memory_bytes",
+    "Memory of the process, all of it: heap, rides, buffers, libraries.",
+    () => Deno.memoryUsage().rss,
+  ),
   recordsFolded: counter("waymark_records_folded_total", "Records a stage has folded in this process.", [
     "stage",
   ]),
@@ -127,6 +152,16 @@ export const metrics = {
       "topic",
       "partition",
     ],
+  ),
+  partitionEvicted: gauge(
+    "waymark_partition_evicted_by_cap_records",
+    "Ledger: rides or drivers that had to leave memory before their time to keep a bound.",
+    ["topic", "partition"],
+  ),
+  partitionUnreadable: gauge(
+    "waymark_partition_unreadable_records",
+    "Records of city-partials passed over: not ours, or in the format of a newer release.",
+    ["topic", "partition"],
   ),
   partitionLag: gauge("waymark_partition_lag_records", "Offsets behind the log end.", ["topic", "partition"]),
   partitionLagSeconds: gauge(

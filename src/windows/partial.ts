@@ -73,6 +73,20 @@ export function decodePartial(value: Uint8Array): Partial | null {
   return isPartial(read) ? read : null;
 }
 
+/** The format of a record that only a newer release reads, as far as this one can tell; null for any other record. */
+export function newerFormat(value: Uint8Array): { format: number; generation: number } | null {
+  try {
+    const read = JSON.parse(fromUtf8(value)) as Unchecked<Partial> | null;
+    const { format, generation, fold_version } = read ?? {};
+    const isNewer = isCount(format) && (format as number) > partialFormat;
+    return isNewer && isCount(generation) && typeof fold_version === "string"
+      ? { format: format as number, generation: generation as number }
+      : null;
+  } catch {
+    return null;
+  }
+}
+
 function isPartial(read: unknown): read is Partial {
   if (typeof read !== "object" || read === null) return false;
   const partial = read as Unchecked<Partial>;

@@ -40,7 +40,7 @@ const recorded = new Set(recordingRules.map((rule) => rule.record!));
 export function unknownNames(expr: string): string[] {
   const names = [...expr.matchAll(/[a-z]+:waymark_[a-z0-9_]+:[a-z0-9_]+/g)].map(([name]) => name);
   const rest = names.reduce((text, name) => text.replaceAll(name, ""), expr);
-  const asked = [...rest.matchAll(/\b(waymark_\w+|up|ALERTS)\b(?:\{([^}]*)\})?/g)];
+  const asked = [...rest.matchAll(/\b((?:waymark|process)_\w+|up|ALERTS)\b(?:\{([^}]*)\})?/g)];
   return [
     ...names.filter((name) => !recorded.has(name)),
     ...asked.flatMap(([, name, matchers = ""]) => {

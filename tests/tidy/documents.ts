@@ -58,7 +58,7 @@ function kindOf(quote: string): Kind | null {
   if (/^[a-z]\w*\(\)$/i.test(quote)) return "function";
   if (/^WAYMARK_[A-Z_]+$/.test(quote)) return "setting";
   if (/^limits\.\w+$/.test(quote)) return "limit";
-  if (/^waymark_\w+$/.test(quote)) return "metric";
+  if (/^(waymark|process)_\w+$/.test(quote)) return "metric";
   return /^npm (test|run \S+)/.test(quote) ? "script" : null;
 }
 

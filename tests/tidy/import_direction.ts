@@ -78,7 +78,7 @@ export const importTable: Readonly<Record<string, Row>> = {
     may: ["actors", "codec", "windows", "alerts", "schemas", "root"],
     types: { "src/log/topics.ts": "a stage names the topics it reads and writes" },
   },
-  telemetry: { may: ["root"], packages: ["prom-client"] },
+  telemetry: { may: ["root"], packages: ["prom-client", "node:v8"] },
   log: { may: ["root"] },
   "src/log/kafka": {
     may: [

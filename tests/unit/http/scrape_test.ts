@@ -53,6 +53,23 @@ describe("scrape", () => {
     assert.equal((await scraped(doors)).has("waymark_window_closed_seconds"), false);
   });
 
+  it("what was passed over, and what had to leave to keep a bound", async () => {
+    await using doors = await openDoors();
+    doors.twin.state.partitions[0]!.unreadable = 3;
+    doors.twin.state.ledger = [{ topic: "ride-events", partition: 0, evicted_by_cap: 5 }];
+    const found = await scraped(doors);
+    assert.equal(found.get(`waymark_partition_unreadable_records{${about}}`), "3");
+    assert.equal(found.get(`waymark_partition_evicted_by_cap_records{${about}}`), "5");
+  });
+
+  it("the heap, its limit, and all of the memory, as they are now", async () => {
+    await using doors = await openDoors();
+    const bytes = async (name: string) => Number((await scraped(doors)).get(name));
+    assert.ok(await bytes("process_heap_bytes") > 1e6);
+    assert.ok(await bytes("process_heap_bytes") < await bytes("waymark_heap_limit_bytes"));
+    assert.ok(await bytes("process_heap_bytes") < await bytes("process_resident_memory_bytes"));
+  });
+
   it("the sink has one state", async () => {
     await using doors = await openDoors();
     doors.twin.state.sink.state = "failing";

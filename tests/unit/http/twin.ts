@@ -313,6 +313,7 @@ export function partitionView(
     snapshot_age_seconds: 3,
     snapshot_offset: 90,
     published: 0,
+    unreadable: 0,
     actors: { ride: 7 },
     error: null,
     ...more,

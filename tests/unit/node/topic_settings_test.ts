@@ -68,6 +68,12 @@ describe("foldVersionOf", () => {
     assert.equal(foldVersionOf(given("RETENTION=ride-events=1h REPLICATION=2")), usual);
   });
 
+  it("is another one with another format of partials: what one writes the others of a generation read", () => {
+    assert.equal(foldVersionOf(readConfig({}), 1), usual);
+    assert.notEqual(foldVersionOf(readConfig({}), 2), usual);
+    assert.notEqual(foldVersionOf(readConfig({}), 3), foldVersionOf(readConfig({}), 2));
+  });
+
   for (const topic of ["ride-events", "driver-locations", "city-partials"]) {
     it(`is another one with other partitions of ${topic}`, () => {
       assert.notEqual(foldVersionOf(given(`PARTITIONS=${topic}=48`)), usual);

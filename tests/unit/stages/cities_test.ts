@@ -124,7 +124,7 @@ describe("CitiesFold: records it does not take", () => {
     const fold = newFold();
     const unreadable = { ...told({}), value: utf8("{") };
     assert.deepEqual(foldAll(fold, [unreadable, told({ partition: 99 }), told({ topic: "other" })]), []);
-    assert.equal(fold.unreadable, 3);
+    assert.equal(fold.status().unreadable, 3);
   });
 });
 

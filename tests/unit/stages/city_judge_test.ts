@@ -224,6 +224,6 @@ describe("CityJudge: rules of the log", () => {
     );
     foldAll(fold, [foreign, broken].map((value) => ({ ...told({}), value })));
     assert.equal(fold.rules.newest, null);
-    assert.equal(fold.unreadable, 1);
+    assert.equal(fold.status().unreadable, 1);
   });
 });
