@@ -45,6 +45,7 @@ const suites = {
   // These start services of their own.
   redis_faults: ["redis_access_test.ts", "redis_faults_test.ts"],
   refusals: ["refusals_kafka_test.ts"],
+  releases: ["releases_kafka_test.ts"],
   prometheus: ["prometheus_test.ts"],
   alertmanager: ["alertmanager_test.ts"],
   // An embedded process of its own, and Python's packages.
