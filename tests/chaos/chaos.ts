@@ -77,7 +77,7 @@ async function run(): Promise<number> {
       }; logs in ${folder}`,
   );
   try {
-    bed = await makeBed({ folder, ...options, plain: options.rotation });
+    bed = await makeBed({ folder, ...options, plain: options.fixed?.plain ?? false });
     await chaos(bed);
   } catch (error) {
     console.error(error);

@@ -6,7 +6,7 @@ export type ChaosOptions = {
   seconds: number;
   short: boolean;
   /** Its rounds are these, and none is drawn. */
-  fixed: { told: string; rounds: Round[] } | null;
+  fixed: { told: string; plain: boolean; rounds: Round[] } | null;
   aliveSeconds: number;
   seed: number;
   rate: string;
@@ -109,9 +109,9 @@ function parsed(args: string[]): ChaosOptions {
     seconds,
     short: values.short,
     fixed: values.rotation
-      ? { told: "killed in rotation", rounds: rotation(seconds) }
+      ? { told: "killed in rotation", plain: true, rounds: rotation(seconds) }
       : values.churn
-      ? { told: "members come and go", rounds: churning(seconds, seed) }
+      ? { told: "members come and go", plain: false, rounds: churning(seconds, seed) }
       : null,
     aliveSeconds: number("alive", (n) => n > 0, "a number above 0"),
     seed,
