@@ -1,7 +1,7 @@
 /**
  * The service of one process, from its parts to its doors, and back again in order.
  *
- *   start   log, snapshots ─► pipeline ─► board ─► ClickHouse ─► doors
+ *   start   log, snapshots ─► pipeline, board ─► ClickHouse ─► doors
  *   drain   not ready ─► intake closed ─► finish and publish, snapshot, commit, leave ─► ClickHouse ─► log closed
  *
  * Correctness depends on none of it: a killed process starts where its snapshots stand.
@@ -32,7 +32,7 @@ import { createFleet } from "./fleet.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { restartFloors } from "./floors.ts";
 import { noteAlert, type Notifiers, startNotifiers } from "./notifiers.ts";
-import { type Pipeline, specsOf, startPipeline } from "./pipeline.ts";
+import { namingOf, type Pipeline, specsOf, startPipeline } from "./pipeline.ts";
 import { groupName } from "../runtime/host.ts";
 import { recordsOf } from "./raw_records.ts";
 import { refuseReplayDir } from "./replay.ts";
@@ -97,11 +97,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ...(options.instance !== undefined && { instance: options.instance }),
     onTrouble: (message) => signals.say(message),
   });
+  let boarding: Promise<RunningBoard> | null = null;
   try {
     const node = options.node ?? `${hostname()}:${process.pid}`;
     await parts.log.ensureTopics(specsOf(config));
     // Before anything is folded: what is read from the log must not bring back who was erased.
     const erasures = await startConfiguredErasures({ config, log: parts.log, clock, node });
+    // Begins before anything is folded: partitions that catch up leave little of the event loop to other readers.
+    boarding = startBoard({ log: parts.log, naming: namingOf(config), clock });
+    boarding.catch(() => {});
     const pipeline = await startPipeline({
       config,
       erased: erasures.erased,
@@ -111,7 +115,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       input: { kind: "live" },
       onStopped,
     });
-    const board = await startBoard({ log: parts.log, naming: pipeline.naming, clock });
+    const board = await boarding;
     const clickHouse = config.WAYMARK_CLICKHOUSE === "on"
       ? await openClickHouse({ config, parts, clock, signals, erased: erasures.erased }, onStopped)
       : null;
@@ -170,6 +174,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     };
   } catch (error) {
     await parts.close();
+    void boarding?.then((board) => board.stop(), () => {});
     throw error;
   }
 }

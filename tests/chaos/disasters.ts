@@ -68,9 +68,8 @@ export function makeDisasters(bed: Bed, { recoveries, stormEveryMs }: DisastersO
     const killing = (async () => {
       for (let turn = first; !over.signal.aborted; turn++) {
         const worker = workers[turn % workers.length]!;
-        // One that is stopped is to go on as the one it was.
-        if (stoppedNow.has(worker)) continue;
-        kill(worker);
+        // One that is stopped is to go on as the one it was; its turn passes.
+        if (!stoppedNow.has(worker)) kill(worker);
         await systemClock.sleep(1_000);
         if (!worker.running()) worker.start();
         await systemClock.sleep(stormEveryMs - 1_000, over.signal);
