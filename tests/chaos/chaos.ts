@@ -25,7 +25,7 @@ import { disasterTable, recoveryTable } from "./report.ts";
 import { missed, runRounds, type Told } from "./rounds.ts";
 import { schedule } from "./schedule.ts";
 import { allReady, hasTraffic, isQuiet, newestEventMs } from "./silence.ts";
-import { type Sent, startTraffic } from "./traffic.ts";
+import { type Sent, startTraffic, type Traffic } from "./traffic.ts";
 import {
   acknowledgedIsThere,
   differenceOf,
@@ -54,10 +54,12 @@ const startedMs = systemClock.monotonicMs();
 const folder = await mkdtemp(join(tmpdir(), "waymark-chaos-"));
 for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => void ended(130));
 let bed: Bed | null = null;
+let traffic: Traffic | null = null;
 await ended(await run());
 
 /** Also when told to end: nothing of it may go on running. */
 async function ended(code: number): Promise<void> {
+  traffic?.kill();
   await bed?.close();
   if (code === 0 && !options.keep) await rm(folder, { recursive: true, force: true });
   Deno.exit(code);
@@ -99,7 +101,7 @@ async function chaos(bed: Bed): Promise<void> {
   };
   const disasters = makeDisasters(bed, { recoveries: watches.recoveries, stormEveryMs });
   const probes = startProbes(workers);
-  const traffic = startTraffic(bed, { folder, ...options });
+  traffic = startTraffic(bed, { folder, ...options });
   let told: Told;
   let sent: Sent;
   try {

@@ -16,7 +16,11 @@ export type Sent = {
   unanswered: number;
 };
 
-export type Traffic = { end(): Promise<Sent> };
+export type Traffic = {
+  end(): Promise<Sent>;
+  /** Where the run ends before its time. */
+  kill(): void;
+};
 
 export type TrafficOptions = { folder: string; rate: string; seed: number; positions: string };
 
@@ -59,6 +63,7 @@ export function startTraffic(bed: Bed, { folder, rate, seed, positions }: Traffi
   child.once("exit", (ended, signal) => code = signal ?? ended);
 
   return {
+    kill: () => void (code === null && process.kill(child.pid!, "SIGKILL")),
     async end() {
       if (code !== null) {
         throw new Error(`traffic ended by itself with ${code}: ${await readFile(path, "utf8")}`);
