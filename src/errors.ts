@@ -26,6 +26,7 @@ export const errorCodes = {
   migration_mismatch: { kind: "configuration", exit: 3 },
   replay_source_differs: { kind: "configuration", exit: 3 },
   log_unavailable: { kind: "retryable", exit: 1 },
+  disk_sync_failed: { kind: "invariant", exit: 1 },
   snapshot_store_unavailable: { kind: "retryable", exit: 1 },
   analytics_unavailable: { kind: "retryable", exit: 1 },
   handler_failing: { kind: "invariant", exit: 1 },

@@ -9,17 +9,18 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, WaymarkError } from "./errors.ts";
+import { openWalFile, sharedSync, type Synced, type SyncOptions, type WalFile } from "./wal_sync.ts";
 
 export type SqliteFile = {
   db: DatabaseSync;
-  /** Runs the work in one transaction; a throw undoes all of it and is passed on. */
+  /** Runs the work in one transaction; a throw undoes all of it and is passed on. It survives a killed process. */
   transaction<T>(work: () => T): T;
-  /** Whether commits from now on survive a power cut (they always survive a killed process). */
-  setDurable(durable: boolean): void;
+  /** Resolves when what was committed before the call survives a power cut, too; at once where `durable` is off. */
+  synced: Synced;
   close(): void;
 };
 
-export type SqliteFileOptions = {
+export type SqliteFileOptions = SyncOptions & {
   path: string;
   /** What the file is, in words, for messages. */
   purpose: string;
@@ -29,6 +30,7 @@ export type SqliteFileOptions = {
   version: number;
   /** Statements that make the tables of a new file. */
   schema: string;
+  /** Whether there is anything to wait for in `synced`. */
   durable: boolean;
 };
 
@@ -55,16 +57,33 @@ export function openSqliteFile(options: SqliteFileOptions): SqliteFile {
 }
 
 function prepared(db: DatabaseSync, options: SqliteFileOptions): SqliteFile {
-  const file = sqliteFile(db);
+  let wal: WalFile | null = null;
   try {
     takeLock(db);
-    if (isNew(db)) file.transaction(() => db.exec(create(options)));
+    if (isNew(db)) transaction(db, () => db.exec(create(options)));
     else refuseUnknownFormat(db, options);
-    file.setDurable(options.durable);
-    return file;
+    if (options.durable) {
+      wal = (options.openWal ?? openWalFile)(options.path);
+      secure(db, wal);
+    }
+    return sqliteFile(db, wal, options);
   } catch (error) {
+    wal?.close();
     db.close();
     throw error;
+  }
+}
+
+/**
+ * What a killed process has written need not be on the disk, and what a failed sync has lost is still in the system's
+ * memory, where it passes for written: copied back, all of it is written once more.
+ */
+function secure(db: DatabaseSync, wal: WalFile): void {
+  try {
+    db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch {
+    // A full disk has no room for the copy, and reading must go on.
+    wal.syncNow();
   }
 }
 
@@ -73,6 +92,7 @@ function takeLock(db: DatabaseSync): void {
   db.exec("PRAGMA locking_mode = EXCLUSIVE");
   db.exec(`PRAGMA page_size = ${pageBytes}`);
   db.exec("PRAGMA journal_mode = WAL");
+  db.exec("PRAGMA synchronous = NORMAL");
   db.exec(`PRAGMA wal_autocheckpoint = ${walBytes / pageBytes}`);
   db.exec(`PRAGMA journal_size_limit = ${walBytes}`);
   db.exec(`PRAGMA cache_size = -${cacheBytes / 1024}`);
@@ -129,23 +149,34 @@ function refusal(error: unknown, { path, purpose }: SqliteFileOptions): unknown 
   );
 }
 
-function sqliteFile(db: DatabaseSync): SqliteFile {
+function sqliteFile(
+  db: DatabaseSync,
+  wal: WalFile | null,
+  { purpose, syncFailed }: SqliteFileOptions,
+): SqliteFile {
   return {
     db,
-    transaction(work) {
-      db.exec("BEGIN IMMEDIATE");
-      try {
-        const result = work();
-        db.exec("COMMIT");
-        return result;
-      } catch (error) {
-        undo(db);
-        throw error;
-      }
+    transaction: (work) => transaction(db, work),
+    synced: wal === null
+      ? () => Promise.resolve()
+      : sharedSync(() => wal.sync(), { purpose, ...(syncFailed && { failed: syncFailed }) }),
+    close() {
+      wal?.close();
+      db.close();
     },
-    setDurable: (durable) => db.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`),
-    close: () => db.close(),
   };
+}
+
+function transaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    db.exec("COMMIT");
+    return result;
+  } catch (error) {
+    undo(db);
+    throw error;
+  }
 }
 
 function undo(db: DatabaseSync): void {

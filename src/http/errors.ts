@@ -111,9 +111,12 @@ export function refusalResponse({ code, message, field, beside, headers }: Refus
   });
 }
 
-/** What was thrown, as an answer. An unavailable log is worth another try; anything else is a defect. */
+/** What was thrown, as an answer. A log that stores nothing now is worth another try; anything else is a defect. */
 export function thrownResponse(thrown: unknown, requestId: string): Response {
-  if (thrown instanceof WaymarkError && thrown.code === "log_unavailable") {
+  if (
+    thrown instanceof WaymarkError &&
+    (thrown.code === "log_unavailable" || thrown.code === "disk_sync_failed")
+  ) {
     return refusalResponse(refuse("log_unavailable", thrown.message));
   }
   return refusalResponse(refuse("internal", `the request ${requestId} met a defect of ours`));

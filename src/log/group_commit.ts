@@ -1,12 +1,15 @@
 /**
- * Group commit of the embedded log: what arrives within one turn of the event loop shares one transaction.
+ * Group commit of the embedded log: what arrives within one turn of the event loop, or while a sync of the disk is
+ * under way, shares one transaction and one sync.
  *
- * A transaction costs a sync of the disk, whatever it holds. So a call only lays its records into the writers of
- * their partitions; a turn later everything laid down becomes rows, is committed, and all the callers are answered.
+ * A call only lays its records into the writers of their partitions; a turn later everything laid down becomes rows and
+ * is committed, which only writes. Then the write-ahead log is synced off the loop (src/wal_sync.ts), and only when that
+ * is done, all the callers are answered and readers see the records: nothing leaves the process that a power cut could
+ * still take back.
  *
  *   append ─┐
- *   append ─┼─► writers ──(one turn)──► BEGIN, a row per partition, COMMIT ──► ends move, callers answered, readers woken
- *   commit ─┘
+ *   append ─┼─► writers ──(one turn)──► BEGIN, a row per partition, COMMIT ──► sync ──► ends move, callers answered,
+ *   commit ─┘                                                                          readers woken
  *
  * The invariant: the records of one call are never in two transactions. A killed process leaves all of them or none.
  */
@@ -23,8 +26,8 @@ export type GroupCommit = {
   /** `targets[i]` is the partition of `records[i]`. */
   append(records: NewRecord[], targets: StoredPartition[]): Promise<void>;
   storeCommits(group: string, commits: [StoredPartition, Committed][]): Promise<void>;
-  /** Commits what is waiting, now. */
-  flush(): void;
+  /** Commits what is waiting, now, and resolves when every caller has been answered. */
+  settle(): Promise<void>;
 };
 
 type Round = {
@@ -38,7 +41,11 @@ type Written = { partition: StoredPartition; end: number; bytes: number };
 
 export function groupCommit(
   file: SqliteFile,
-  { clock, durable }: { clock: Clock; durable(partitions: Iterable<StoredPartition>): void },
+  { clock, durable }: {
+    clock: Clock;
+    /** Told of partitions that end further on. */
+    durable(partitions: Iterable<StoredPartition>): void;
+  },
 ): GroupCommit {
   const insertBatch = file.db.prepare(
     `INSERT INTO batch (partition_id, base_offset, end_offset, latest_ms, appended_ms, size, records)
@@ -49,13 +56,16 @@ export function groupCommit(
      ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset, metadata = excluded.metadata`,
   );
   let waiting: Round | null = null;
+  /** Rounds that are committed and not yet answered. */
+  const answering = new Set<Promise<void>>();
 
   function enlist(): Round {
     if (waiting !== null) return waiting;
     const round: Round = { touched: new Set(), commits: [], bytes: 0, done: Promise.withResolvers() };
     waiting = round;
+    // While a sync is under way the round goes on gathering: it could not be answered any sooner.
     void breathe().then(() => {
-      if (waiting === round) flush();
+      if (waiting === round && answering.size === 0) flush();
     });
     return round;
   }
@@ -64,18 +74,34 @@ export function groupCommit(
     const round = waiting;
     if (round === null) return;
     waiting = null;
+    let written: Written[];
     try {
-      const written = file.transaction(() => write(round));
-      for (const { partition, end, bytes } of written) {
-        partition.end = end;
-        partition.storedBytes += bytes;
-      }
+      written = file.transaction(() => write(round));
     } catch (error) {
       abandon(round, error);
       return;
     }
-    round.done.resolve();
-    durable(round.touched);
+    for (const { partition, end, bytes } of written) {
+      partition.writtenEnd = end;
+      partition.storedBytes += bytes;
+    }
+    const answered = answer(round, written).finally(() => {
+      answering.delete(answered);
+      if (answering.size === 0) flush();
+    });
+    answering.add(answered);
+  }
+
+  async function answer({ touched, done }: Round, written: Written[]): Promise<void> {
+    try {
+      await file.synced();
+    } catch (error) {
+      done.reject(error);
+      return;
+    }
+    for (const { partition, end } of written) partition.end = end;
+    done.resolve();
+    durable(touched);
   }
 
   function write(round: Round): Written[] {
@@ -86,7 +112,7 @@ export function groupCommit(
   }
 
   function writePartition(partition: StoredPartition): Written {
-    let { end } = partition;
+    let end = partition.writtenEnd;
     let bytes = 0;
     for (const batch of partition.writer.take()) {
       const base = end;
@@ -135,6 +161,9 @@ export function groupCommit(
       for (const [partition, committed] of commits) round.commits.push({ group, partition, committed });
       return round.done.promise;
     },
-    flush,
+    async settle() {
+      flush();
+      while (answering.size > 0) await Promise.all(answering);
+    },
   };
 }

@@ -8,6 +8,7 @@
 import { messageOf, WaymarkError } from "../errors.ts";
 import { openSqliteFile } from "../sqlite_file.ts";
 import { breathe, type Clock } from "../time.ts";
+import type { SyncOptions } from "../wal_sync.ts";
 import { appendWaiters } from "./append_waiters.ts";
 import { groupCommit } from "./group_commit.ts";
 import { consumerGroups } from "./groups.ts";
@@ -29,7 +30,7 @@ export type SqliteLog = Log & {
   housekeep(floors: (tp: TopicPartition) => number): Promise<void>;
 };
 
-export type SqliteLogOptions = {
+export type SqliteLogOptions = SyncOptions & {
   /** The file; its folder is made when missing. */
   path: string;
   clock: Clock;
@@ -38,8 +39,8 @@ export type SqliteLogOptions = {
 };
 
 /** Throws data_dir_in_use when another process has the file open, log_format_unknown when it cannot be read. */
-export function openSqliteLog({ path, clock, fsync }: SqliteLogOptions): SqliteLog {
-  const file = openSqliteFile({ ...logFormat, path, durable: fsync });
+export function openSqliteLog({ clock, fsync, ...options }: SqliteLogOptions): SqliteLog {
+  const file = openSqliteFile({ ...logFormat, ...options, durable: fsync });
   const partitions = sqlitePartitions(file);
   const reading = sqliteReading(file);
   const dropExpired = sqliteRetention(file);
@@ -48,7 +49,7 @@ export function openSqliteLog({ path, clock, fsync }: SqliteLogOptions): SqliteL
   const committedOf = file.db.prepare(
     "SELECT next_offset, metadata FROM committed WHERE consumer_group = ? AND partition_id = ?",
   );
-  let closed = false;
+  let closing: Promise<void> | null = null;
 
   const groups = consumerGroups({
     clock,
@@ -60,8 +61,15 @@ export function openSqliteLog({ path, clock, fsync }: SqliteLogOptions): SqliteL
   });
 
   function open(): SqlitePartitions {
-    if (closed) throw logClosed();
+    if (closing !== null) throw logClosed();
     return partitions;
+  }
+
+  async function close(): Promise<void> {
+    groups.close();
+    waiters.close();
+    await commits.settle();
+    file.close();
   }
 
   function announce(touched: Iterable<StoredPartition>): void {
@@ -79,7 +87,10 @@ export function openSqliteLog({ path, clock, fsync }: SqliteLogOptions): SqliteL
   }
 
   return {
-    ensureTopics: async (specs) => guarded(() => open().ensure(specs)),
+    async ensureTopics(specs) {
+      guarded(() => open().ensure(specs));
+      await file.synced();
+    },
     partitionCount: async (topic) => open().find(topic)?.length ?? null,
     append: async (records) => await commits.append(records, records.map(open().of)),
     bounds: async (topic) => open().ofTopic(topic).map(({ start, end }) => ({ start, end })),
@@ -95,20 +106,13 @@ export function openSqliteLog({ path, clock, fsync }: SqliteLogOptions): SqliteL
     },
     committed: async (group, topic) => guarded(() => open().ofTopic(topic).map((p) => committed(group, p))),
     clockMs: () => clock.nowMs(),
-    appended: (topic, signal) => closed ? Promise.resolve() : waiters.wait(topic, signal),
-    async close() {
-      if (closed) return;
-      commits.flush();
-      closed = true;
-      groups.close();
-      waiters.close();
-      file.close();
-    },
+    appended: (topic, signal) => closing !== null ? Promise.resolve() : waiters.wait(topic, signal),
+    close: async () => await (closing ??= close()),
     expel: groups.expel,
     async housekeep(floors) {
       for (const partition of open().all()) {
         const at = { floor: floors(partition), nowMs: clock.nowMs() };
-        while (!closed && guarded(() => dropExpired(partition, at))) await breathe();
+        while (closing === null && guarded(() => dropExpired(partition, at))) await breathe();
       }
     },
   };

@@ -32,6 +32,8 @@ export type StoredPartition = TopicPartition & LogBounds & {
   id: number;
   retentionMs: number;
   retentionBytes: number;
+  /** Offset after the last committed batch: ahead of `end`, where readers stop, until that is on the disk. */
+  writtenEnd: number;
   /** Bytes of its batches. */
   storedBytes: number;
   /** Records of the commit that is about to happen. */
@@ -134,6 +136,7 @@ function storedPartition(row: PartitionRow): StoredPartition {
     partition: row.number,
     start: row.start_offset,
     end: row.end_offset,
+    writtenEnd: row.end_offset,
     retentionMs: row.retention_ms,
     retentionBytes: row.retention_bytes ?? Infinity,
     storedBytes: row.stored_bytes,

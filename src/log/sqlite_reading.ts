@@ -2,7 +2,8 @@
  * Reading the embedded log: batches are fetched whole, records are handed out as views into them.
  *
  * A reader that takes a batch in several bites would fetch it as often; so each partition remembers the batch in
- * which the last read stopped, and where.
+ * which the last read stopped, and where. Nobody reads beyond a partition's end: what is committed there is not yet on
+ * the disk.
  */
 import type { SqliteFile } from "../sqlite_file.ts";
 import type { LogRecord } from "./port.ts";
@@ -25,6 +26,7 @@ export function sqliteReading({ db }: SqliteFile): SqliteReading {
     `SELECT base_offset, end_offset, records FROM batch
      WHERE partition_id = ?1 AND base_offset >=
        (SELECT base_offset FROM batch WHERE partition_id = ?1 AND base_offset <= ?2 ORDER BY base_offset DESC LIMIT 1)
+     AND end_offset <= ?3
      ORDER BY base_offset`,
   );
   const batchAtTime = db.prepare(
@@ -50,7 +52,7 @@ export function sqliteReading({ db }: SqliteFile): SqliteReading {
 
   function readBatches(partition: StoredPartition, offset: number, into: LogRecord[], recordsMax: number) {
     let bytes = 0;
-    for (const row of batchesFrom.iterate(partition.id, offset)) {
+    for (const row of batchesFrom.iterate(partition.id, offset, partition.end)) {
       const cursor = cursorOf(row as BatchRow);
       if (cursor.offset < offset) skipTo(cursor, offset);
       readRecords(cursor, into, recordsMax);

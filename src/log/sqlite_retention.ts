@@ -29,7 +29,7 @@ export function sqliteRetention(file: SqliteFile): DropExpired {
     for (const batch of oldest.all(partition.id) as BatchNumbers[]) {
       const expired = nowMs - batch.appended_ms > partition.retentionMs ||
         storedBytes > partition.retentionBytes;
-      if (!expired || batch.end_offset > floor) break;
+      if (!expired || batch.end_offset > Math.min(floor, partition.end)) break;
       start = batch.end_offset;
       storedBytes -= batch.size;
     }

@@ -4,12 +4,14 @@
  */
 import { join } from "node:path";
 import type { Config } from "../config.ts";
+import type { WaymarkError } from "../errors.ts";
 import { contractTopicSettings, openKafkaLog } from "../log/kafka/log.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
 import { openSqliteLog, type SqliteLog } from "../log/sqlite.ts";
 import type { SnapshotStore } from "../snapshots/port.ts";
 import { openSqliteSnapshots } from "../snapshots/sqlite.ts";
 import type { Clock } from "../time.ts";
+import type { SyncOptions } from "../wal_sync.ts";
 import { kafkaSecurity } from "./kafka_security.ts";
 import { openConfiguredRedis } from "./redis_store.ts";
 
@@ -21,7 +23,7 @@ export type Parts<L extends Log = Log> = {
   close(): Promise<void>;
 };
 
-export type PartsOptions = {
+export type PartsOptions = Pick<SyncOptions, "openWal"> & {
   config: Config;
   dataDir: string;
   clock: Clock;
@@ -31,6 +33,8 @@ export type PartsOptions = {
   instance?: string;
   /** Told of what the log goes on trying for long. */
   onTrouble?(message: string): void;
+  /** Told of a disk that did not keep what it was given: the process can only be started again. */
+  onDiskLost?(error: WaymarkError): void;
 };
 
 /** Throws data_dir_in_use when another process works in the directory, log_unavailable when no broker answers. */
@@ -42,9 +46,8 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
 
 /** Everything in files, whatever the settings say of Kafka: for replays, which bring their own log. */
 export async function openEmbeddedParts(options: PartsOptions): Promise<Parts<SqliteLog>> {
-  const { config, dataDir, clock } = options;
-  const fsync = config.WAYMARK_LOG_FSYNC === "on";
-  const log = openSqliteLog({ path: join(dataDir, "log.db"), clock, fsync });
+  const { dataDir, clock } = options;
+  const log = openSqliteLog({ path: join(dataDir, "log.db"), clock, ...durability(options) });
   return await withStore(log, options, (floors) => log.housekeep(floors));
 }
 
@@ -69,11 +72,11 @@ export async function openConfiguredKafka(
 
 async function withStore<L extends Log>(
   log: L,
-  { config, dataDir }: PartsOptions,
+  options: PartsOptions,
   housekeep: Parts["housekeep"],
 ): Promise<Parts<L>> {
   try {
-    const store = await openStore(config, dataDir);
+    const store = await openStore(options);
     return {
       log,
       store,
@@ -89,12 +92,16 @@ async function withStore<L extends Log>(
   }
 }
 
-async function openStore(config: Config, dataDir: string): Promise<SnapshotStore> {
+async function openStore(options: PartsOptions): Promise<SnapshotStore> {
+  const { config, dataDir } = options;
   if (config.REDIS_URL !== "") return await openConfiguredRedis(config);
-  return openSqliteSnapshots({
-    path: join(dataDir, "snapshots.db"),
-    fsync: config.WAYMARK_LOG_FSYNC === "on",
-  });
+  return openSqliteSnapshots({ path: join(dataDir, "snapshots.db"), ...durability(options) });
 }
+
+const durability = ({ config, onDiskLost, openWal }: PartsOptions) => ({
+  fsync: config.WAYMARK_LOG_FSYNC === "on",
+  ...(onDiskLost && { syncFailed: onDiskLost }),
+  ...(openWal && { openWal }),
+});
 
 export const clickHousePath = (dataDir: string): string => join(dataDir, "clickhouse");

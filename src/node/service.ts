@@ -28,6 +28,7 @@ import { startEraseWork } from "./erase_work.ts";
 import { erasingOf, startConfiguredErasures } from "./erasing.ts";
 import { lateEvents } from "./explain.ts";
 import { findDrivers, findRides } from "./find_actors.ts";
+import type { SyncOptions } from "../wal_sync.ts";
 import { createFleet } from "./fleet.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { restartFloors } from "./floors.ts";
@@ -66,7 +67,7 @@ export type Service = {
 
 const housekeepMs = 30_000;
 
-export type ServiceOptions = {
+export type ServiceOptions = Pick<SyncOptions, "openWal"> & {
   config: Config;
   clock: Clock;
   signals: Signals;
@@ -96,6 +97,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ...(address !== undefined && { address }),
     ...(options.instance !== undefined && { instance: options.instance }),
     onTrouble: (message) => signals.say(message),
+    onDiskLost: fatal.reject,
+    ...(options.openWal && { openWal: options.openWal }),
   });
   let boarding: Promise<RunningBoard> | null = null;
   try {

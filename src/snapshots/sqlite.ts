@@ -1,8 +1,9 @@
 /**
  * The embedded snapshot store: one SQLite file beside the log.
  *
- * Segments are put one by one, each in a transaction of its own, and only the manifest's commit is synced: it
- * comes after them in the same write-ahead log, so a manifest that survives a power cut has its segments with it.
+ * Segments are put one by one, each in a transaction of its own, and only after the manifest's commit the write-ahead
+ * log is synced, off the event loop (src/wal_sync.ts): the manifest comes after its segments in there, so that one which
+ * survives a power cut has them with it.
  *
  * A segment is put before any manifest names it. Until then the key's own rounds protect it: `fresh` holds it through
  * the manifest of the round it was put in and through the next one, so that two owners of a partition (one of them
@@ -11,6 +12,7 @@
 import { messageOf, WaymarkError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { openSqliteFile, type SqliteFile } from "../sqlite_file.ts";
+import type { SyncOptions } from "../wal_sync.ts";
 import type { SnapshotKey, SnapshotStore, StoredManifest } from "./port.ts";
 import { refuseMissingSegment, storeClosed } from "./refusals.ts";
 
@@ -33,7 +35,7 @@ const snapshotFormat = {
     CREATE TABLE round (key TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
 };
 
-export type SqliteSnapshotsOptions = {
+export type SqliteSnapshotsOptions = SyncOptions & {
   /** The file; its folder is made when missing. */
   path: string;
   /** Whether a stored manifest survives a power cut. */
@@ -41,8 +43,8 @@ export type SqliteSnapshotsOptions = {
 };
 
 /** Throws data_dir_in_use when another process has the file open, log_format_unknown when it cannot be read. */
-export function openSqliteSnapshots({ path, fsync }: SqliteSnapshotsOptions): SnapshotStore {
-  const file = openSqliteFile({ ...snapshotFormat, path, durable: false });
+export function openSqliteSnapshots({ fsync, ...options }: SqliteSnapshotsOptions): SnapshotStore {
+  const file = openSqliteFile({ ...snapshotFormat, ...options, durable: fsync });
   // What an erasure takes out of the store must not stand on in freed pages.
   file.db.exec("PRAGMA secure_delete = ON");
   const tables = snapshotTables(file);
@@ -59,19 +61,14 @@ export function openSqliteSnapshots({ path, fsync }: SqliteSnapshotsOptions): Sn
     }
   }
 
-  function synced<T>(work: () => T): T {
-    file.setDurable(fsync);
-    try {
-      return file.transaction(work);
-    } finally {
-      file.setDurable(false);
-    }
-  }
-
   return {
     putSegment: async (key, hash, bytes) =>
       guarded(() => file.transaction(() => tables.putSegment(key, hash, bytes))),
-    putManifest: async (key, manifest) => guarded(() => synced(() => tables.putManifest(key, manifest))),
+    async putManifest(key, manifest) {
+      const stored = guarded(() => file.transaction(() => tables.putManifest(key, manifest)));
+      await file.synced();
+      return stored;
+    },
     manifests: async (key) => guarded(() => tables.manifests(key)),
     segment: async (_key, hash) => guarded(() => tables.segment(hash)),
     discard: async (key, offset) => guarded(() => file.transaction(() => tables.forget(key, [offset]))),
