@@ -2,14 +2,17 @@
  * The HTTP doors of one process of the service, measured from outside: an open loop over keep-alive connections, with
  * hashed keys, rates and access log as they are by default.
  *
- *   deno run -A bench/doors.ts [--log embedded|kafka] [--fsync on|off] [--seconds 30] [--rate 2000] [--batch 500]
- *       [--batches 60] [--hostile]
+ *   deno run -A bench/doors.ts [--log embedded|kafka] [--fsync on|off] [--seconds 30] [--warm 5] [--rate 2000]
+ *       [--batch 500] [--batches 60] [--hostile]
  *
  * 1. single   `--rate` requests a second of one ride event each
  * 2. batches  `--batches` requests a second of `--batch` events each
  * 3. again    the same batches over and over: state does not grow any more, so memory that does is the doors'
  * 4. hostile  (with --hostile) repeated singles at a quarter of the rate, alone and then beside the clients of row 27:
  *             10,000 silent connections, slow headers, slow bodies, bombs, 500 headers, from a process of their own
+ *
+ * `--warm` is how many seconds of singles go before: a process that was just begun runs code that is not compiled yet,
+ * and at 2,000 requests a second needs about twenty of them to be as quick as it gets on two cores.
  *
  * CPU and memory are those of the service's process, everything it does with the events included: log, folds, windows
  * and snapshots. Generator, Kafka and service share the machine.
@@ -32,6 +35,7 @@ const { values } = parseArgs({
     log: { type: "string", default: "embedded" },
     fsync: { type: "string", default: "on" },
     seconds: { type: "string", default: "30" },
+    warm: { type: "string", default: "5" },
     rate: { type: "string", default: "2000" },
     batch: { type: "string", default: "500" },
     batches: { type: "string", default: "60" },
@@ -76,7 +80,7 @@ try {
     60_000,
   );
   const single = { perSecond: rate, connections: 64, port, seconds };
-  await openLoop({ ...single, seconds: 5 }, (n) => post(n, 1));
+  await openLoop({ ...single, seconds: Number(values.warm) }, (n) => post(n, 1));
   await told("single", single, (n) => post(1e6 + n, 1));
   const many = { perSecond: batches, connections: 16, port, seconds };
   await told("batches", many, (n) => post(n, batch, 1e7), batch);

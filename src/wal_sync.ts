@@ -1,9 +1,9 @@
 /**
- * Syncs a SQLite file's write-ahead log off the event loop.
+ * Syncs a SQLite file's write-ahead log, off the event loop where the disk is slow.
  *
  * With synchronous = NORMAL a COMMIT only writes its frames; SQLite syncs when it copies the log back and when it
  * begins it anew, so that the file is never torn. What makes a commit outlast a power cut is then one more sync of the
- * log, and that one need not hold the loop: the runtime does it in a thread, on a descriptor of its own.
+ * log, and that one need not hold the loop: the runtime can do it in a thread, on a descriptor of its own.
  *
  *   COMMIT  COMMIT        COMMIT  COMMIT
  *     └──┬────┘             └──┬────┘          one sync at a time; who comes while it runs shares the next one
@@ -16,6 +16,7 @@
  * A sync that failed is not tried again: the system tells of a loss once, and calls the next sync well.
  */
 import { messageOf, WaymarkError } from "./errors.ts";
+import { type Clock, minuteMs, secondMs } from "./time.ts";
 
 /** The log's own file. */
 export type WalFile = {
@@ -40,6 +41,32 @@ export function openWalFile(databasePath: string): WalFile {
     sync: () => file.syncData(),
     syncNow: () => file.syncDataSync(),
     close: () => file.close(),
+  };
+}
+
+/** The longest sync that may hold the loop: handing it to a thread and hearing of its end costs about as much. */
+const quickMs = 2;
+const apartMsFirst = secondMs;
+const apartMsMax = minuteMs;
+
+/**
+ * Syncs in the loop while the disk is quick. One that takes long sends those of the next second to a thread, and every
+ * further one those of twice as long: a slow disk holds the loop for one sync a minute.
+ */
+export function inLoopWhileQuick(file: WalFile, clock: Pick<Clock, "monotonicMs">): WalFile {
+  let apartUntilMs = -Infinity;
+  let apartMs = apartMsFirst;
+  return {
+    ...file,
+    async sync() {
+      const begunMs = clock.monotonicMs();
+      if (begunMs < apartUntilMs) return await file.sync();
+      file.syncNow();
+      const overMs = clock.monotonicMs();
+      if (overMs - begunMs <= quickMs) return void (apartMs = apartMsFirst);
+      apartUntilMs = overMs + apartMs;
+      apartMs = Math.min(2 * apartMs, apartMsMax);
+    },
   };
 }
 

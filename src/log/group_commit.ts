@@ -3,9 +3,9 @@
  * under way, shares one transaction and one sync.
  *
  * A call only lays its records into the writers of their partitions; a turn later everything laid down becomes rows and
- * is committed, which only writes. Then the write-ahead log is synced off the loop (src/wal_sync.ts), and only when that
- * is done, all the callers are answered and readers see the records: nothing leaves the process that a power cut could
- * still take back.
+ * is committed, which only writes. Then the write-ahead log is synced, beside the loop where the disk is slow
+ * (src/wal_sync.ts), and only when that is done, all the callers are answered and readers see the records: nothing
+ * leaves the process that a power cut could still take back.
  *
  *   append ─┐
  *   append ─┼─► writers ──(one turn)──► BEGIN, a row per partition, COMMIT ──► sync ──► ends move, callers answered,

@@ -8,7 +8,7 @@
 import { messageOf, WaymarkError } from "../errors.ts";
 import { openSqliteFile } from "../sqlite_file.ts";
 import { breathe, type Clock } from "../time.ts";
-import type { SyncOptions } from "../wal_sync.ts";
+import { inLoopWhileQuick, openWalFile, type SyncOptions } from "../wal_sync.ts";
 import { appendWaiters } from "./append_waiters.ts";
 import { groupCommit } from "./group_commit.ts";
 import { consumerGroups } from "./groups.ts";
@@ -40,7 +40,8 @@ export type SqliteLogOptions = SyncOptions & {
 
 /** Throws data_dir_in_use when another process has the file open, log_format_unknown when it cannot be read. */
 export function openSqliteLog({ clock, fsync, ...options }: SqliteLogOptions): SqliteLog {
-  const file = openSqliteFile({ ...logFormat, ...options, durable: fsync });
+  const openWal = options.openWal ?? ((path: string) => inLoopWhileQuick(openWalFile(path), clock));
+  const file = openSqliteFile({ ...logFormat, ...options, openWal, durable: fsync });
   const partitions = sqlitePartitions(file);
   const reading = sqliteReading(file);
   const dropExpired = sqliteRetention(file);

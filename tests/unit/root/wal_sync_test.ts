@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { WaymarkError } from "../../../src/errors.ts";
-import { settle } from "../../../src/time.ts";
-import { openWalFile, sharedSync } from "../../../src/wal_sync.ts";
+import { manualClock, settle } from "../../../src/time.ts";
+import { inLoopWhileQuick, openWalFile, sharedSync } from "../../../src/wal_sync.ts";
 
 /** A disk that finishes a sync when it is told to. */
 function slowDisk() {
@@ -69,6 +69,48 @@ describe("sharedSync", () => {
     await assert.rejects(synced(), /the log could not be synced to the disk: Input\/output error/);
     assert.equal(disk.syncs.length, 1);
     assert.equal(told.length, 1);
+  });
+});
+
+describe("inLoopWhileQuick", () => {
+  it("leaves the syncs of a slow disk to a thread, tries it again ever more rarely, and takes a quick one back", async () => {
+    const clock = manualClock();
+    let takesMs = 1;
+    const done: string[] = [];
+    const file = inLoopWhileQuick({
+      sync: async () => void done.push("thread"),
+      syncNow() {
+        done.push("loop");
+        void clock.advance(takesMs);
+      },
+      close() {},
+    }, clock);
+    const doneBy = async (...waitsMs: number[]) => {
+      for (const ms of waitsMs) {
+        await clock.advance(ms);
+        await file.sync();
+      }
+      return done.splice(0).join(" ");
+    };
+    assert.equal(await doneBy(0, 0, 5_000), "loop loop loop");
+    takesMs = 20;
+    assert.equal(await doneBy(0, 0, 999), "loop thread thread");
+    assert.equal(await doneBy(1, 1_999), "loop thread");
+    assert.equal(await doneBy(1, 3_999), "loop thread");
+    for (let i = 0; i < 10; i++) await doneBy(60_000);
+    assert.equal(await doneBy(60_000, 59_999), "loop thread");
+    takesMs = 1;
+    assert.equal(await doneBy(1, 0, 0), "loop loop loop");
+    takesMs = 20;
+    assert.equal(await doneBy(0, 999, 1), "loop thread loop");
+  });
+
+  it("passes a failure on, whoever syncs", async () => {
+    const fails = () => {
+      throw new Error("Input/output error (os error 5)");
+    };
+    const file = inLoopWhileQuick({ sync: async () => fails(), syncNow: fails, close() {} }, manualClock());
+    await assert.rejects(file.sync(), /Input\/output error/);
   });
 });
 
