@@ -171,7 +171,11 @@ describe("a topic that is different", () => {
       "message.timestamp.type": "CreateTime",
       "min.compaction.lag.ms": String(day),
     }, /message\.timestamp\.type=CreateTime/],
-    ["cleanup policy", base, /cleanup\.policy=delete; compact,delete is wanted/],
+    [
+      "cleanup policy",
+      { ...base, "cleanup.policy": "delete" },
+      /cleanup\.policy=delete; compact,delete is wanted/,
+    ],
     [
       "compaction inside the retention",
       { ...compacted, "min.compaction.lag.ms": "1000" },
