@@ -8,12 +8,15 @@ import type { PartitionView } from "../../schemas/http.ts";
 import { systemClock } from "../../src/time.ts";
 import { ask, type Worker } from "./workers.ts";
 
-/** How a partition was lost: its process killed, stopped, killed when Redis had just lost its snapshot, or drained. */
+/**
+ * How a partition was lost: its process killed, stopped, killed when Redis had just lost its snapshot, or drained.
+ * One whose process was killed, and whose heir was stopped before it served, was lost to the stop.
+ */
 export type Loss = "killed" | "stopped" | "wiped" | "drained";
 
 export type Recovery = { name: string; how: Loss; seconds: number };
 
-type Waiting = { name: string; pid: number; position: number; sinceMs: number; how: Loss };
+type Waiting = { name: string; worker: Worker; pid: number; position: number; sinceMs: number; how: Loss };
 
 export type Recoveries = {
   /** To be called right after the process was killed, or stopped: then it may be itself that goes on. */
@@ -60,9 +63,16 @@ export function watchRecoveries(workers: readonly Worker[]): Recoveries {
     all,
     lost(worker, how) {
       const sinceMs = systemClock.monotonicMs();
+      const pid = worker.pid();
       for (const [name, view] of held) {
-        if (pidOf(view) !== worker.pid() || waiting.has(name)) continue;
-        waiting.set(name, { name, pid: worker.pid(), position: view.position, sinceMs, how });
+        const before = waiting.get(name);
+        if (before === undefined) {
+          if (pidOf(view) !== pid) continue;
+          waiting.set(name, { name, worker, pid, position: view.position, sinceMs, how });
+        } else if (how === "stopped" && isHeir(worker, view, before)) {
+          // What it waits for from here on is the stop of its heir. The time goes on.
+          Object.assign(before, { worker, pid, how });
+        }
       }
     },
     waiting: () => [...waiting.keys()],
@@ -78,6 +88,10 @@ function goesOn(view: PartitionView, lost: Waiting): boolean {
     ? view.position >= lost.position
     : lost.how === "stopped" && view.position > lost.position;
 }
+
+/** It is said to own the partition, or was begun again in its old place and nobody has said so yet. */
+const isHeir = (worker: Worker, view: PartitionView, lost: Waiting): boolean =>
+  pidOf(view) === worker.pid() || (lost.worker === worker && pidOf(view) === lost.pid);
 
 /** `host:pid` */
 const pidOf = (view: PartitionView): number => Number(view.owner.split(":").at(-1));
