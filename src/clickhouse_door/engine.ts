@@ -10,7 +10,8 @@
  * one whose statement failed: chdb keeps what had been written of the answer and puts it before the next one.
  *
  * Statements run on threads of ClickHouse's; 24 at once hold the event loop for about 10 ms together. chdb lets a
- * closed session go only when what ran beside it has ended, so those count until then.
+ * closed session go only when what ran beside it has ended, so those count until then. With the last session of a
+ * process it ends ClickHouse itself, and the next one starts it anew, tables, thread pools and all: one stays open.
  */
 import { Session } from "chdb";
 import { messageOf, WaymarkError } from "../errors.ts";
@@ -115,10 +116,15 @@ export async function openEngine(
     }
   }
 
-  const own = await firstSession(path);
+  const first = openSession(path);
+  const lines = async (sql: string) => (await run(first, sql)).text().trim().split("\n");
+  const [[timezone = "UTC"], tableFunctions] = [
+    await lines("SELECT timezone()"),
+    await lines("SELECT name FROM system.table_functions"),
+  ];
   return {
-    timezone: own.timezone,
-    tableFunctions: own.tableFunctions,
+    timezone,
+    tableFunctions,
     async ask(question, gone) {
       const refused = await turns.wait(gone);
       if (refused !== null) return refused;
@@ -134,34 +140,13 @@ export async function openEngine(
       const over = new AbortController();
       const ended = turns.end().then(() => over.abort());
       await clock.sleep(bounds.closeMs, over.signal);
-      if (!over.signal.aborted) await endReaders(path);
+      if (!over.signal.aborted) await run(first, endReaders, "Null");
       await ended;
       for (const { session } of idle.splice(0)) letGo(session);
       await Promise.all(closing);
+      first.close();
     },
   };
-}
-
-async function firstSession(path: string): Promise<{ timezone: string; tableFunctions: string[] }> {
-  const session = openSession(path);
-  try {
-    const lines = async (sql: string) =>
-      (await session.queryAsync(sql, { format: "TSV" })).text().trim().split("\n");
-    const [timezone = "UTC"] = await lines("SELECT timezone()");
-    return { timezone, tableFunctions: await lines("SELECT name FROM system.table_functions") };
-  } finally {
-    session.close();
-  }
-}
-
-/** Only sessions of readers are `readonly`: the sink's statements and the pages' are left alone. */
-async function endReaders(path: string): Promise<void> {
-  const session = openSession(path);
-  try {
-    await session.queryAsync("KILL QUERY WHERE Settings['readonly'] = '1' ASYNC", { format: "Null" });
-  } finally {
-    session.close();
-  }
 }
 
 function openSession(path: string): Session {
@@ -177,6 +162,9 @@ function openSession(path: string): Session {
     );
   }
 }
+
+/** Only sessions of readers are `readonly`: the sink's statements and the pages' are left alone. */
+const endReaders = "KILL QUERY WHERE Settings['readonly'] = '1' ASYNC";
 
 /** What makes a session fit for a question. */
 function preparation(

@@ -126,6 +126,19 @@ describe("ClickHouse server", () => {
     assert.equal(row?.n, String(total));
   });
 
+  it("stays the same ClickHouse from one statement to the next", async () => {
+    const threads = async () => {
+      const [row] = await open().query<{ value: string }>(
+        "SELECT value FROM system.metrics WHERE metric = 'BackgroundMergesAndMutationsPoolSize'",
+      );
+      return Number(row?.value);
+    };
+    const before = await threads();
+    assert.ok(before > 0);
+    for (let i = 0; i < 3; i++) await open().command("SELECT 1");
+    assert.equal(await threads(), before);
+  });
+
   it("close: what is asked of a closed one fails", async () => {
     const closed = openServer({ url: server!.url });
     await closed.close();
