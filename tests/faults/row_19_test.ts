@@ -102,8 +102,9 @@ describe("row 19: sources that are quiet or slow", () => {
   it("one cut off for longer than closed windows are held is listed, pane by pane, and changes none", async () => {
     await withLive(async (world) => {
       await cutOff(world, 30);
-      const missed = ledgerView(world.pipeline).missed_after_idle;
-      assert.deepEqual(missed.map((m) => [m.source, m.city, m.minute, m.events]), [
+      const listed = () => ledgerView(world.pipeline).missed_after_idle;
+      await world.until("it is listed", () => listed().length > 0, minuteMs);
+      assert.deepEqual(listed().map((m) => [m.source, m.city, m.minute, m.events]), [
         ["ride-events/7", "wien", isoTime(startMs + 3 * minuteMs), 1],
       ]);
       assert.equal(await eventsIn(world, startMs + 2 * minuteMs), 5 * 3 * 11);
