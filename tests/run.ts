@@ -1,30 +1,48 @@
 /**
- * All tests that need nothing installed, in two processes side by side, and one closing line: `N passed, N failed`.
+ * The tests that need nothing installed, less the long ones, and one closing line: `N passed, N failed`.
  *
- * Two processes, because ClickHouse in process allows one data directory a process, which rules out running test
- * files in parallel inside one. Types are checked by `deno check`, not again here.
+ * In processes of a few files, some side by side: tests wait as often as they work, ClickHouse in process allows one
+ * data directory a process, and one that has run a hundred files spends half of its time on collecting garbage. Types
+ * are checked by `deno check`, not again here.
  */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { longTests } from "./long.ts";
 
-const groups: Record<string, string[]> = {
-  "units and contracts": ["tests/unit", "tests/tidy_test.ts", "tests/conformance"],
-  "pipeline and faults": [
-    ...["tests/pipeline", "tests/golden", "tests/simulation", "tests/recount"],
-    ...["tests/faults", "tests/fuzz", "tests/kept"],
-  ],
-};
+/** The longest first, so that nothing long is left to the end. */
+const groups = [
+  ["pipeline", "tests/pipeline", "tests/golden", "tests/recount", "tests/kept"],
+  ["faults", "tests/faults", "tests/fuzz", "tests/simulation"],
+  ["contracts", "tests/conformance", "tests/tidy_test.ts"],
+  ["units", "tests/unit"],
+] as const;
+const filesAtOnce = 12;
+const processes = 2 * navigator.hardwareConcurrency;
 
-type Result = { name: string; passed: number; failed: number; output: string };
+type Result = { passed: number; failed: number };
+type Part = { group: string; files: string[] };
 
-async function run(name: string, paths: string[]): Promise<Result> {
+async function filesIn(path: string): Promise<string[]> {
+  if (path.endsWith(".ts")) return [path];
+  const names = await readdir(path, { recursive: true });
+  return names.filter((name) => name.endsWith("_test.ts")).map((name) => join(path, name)).sort();
+}
+
+async function partsOf([group, ...paths]: readonly [string, ...string[]]): Promise<Part[]> {
+  const found = (await Promise.all(paths.map(filesIn))).flat();
+  const wanted = found.filter((file) => !longTests.includes(file));
+  const parts = Math.ceil(wanted.length / filesAtOnce);
+  return Array.from({ length: parts }, (_, part) => ({
+    group,
+    files: wanted.filter((_, i) => i % parts === part),
+  }));
+}
+
+async function run(files: string[]): Promise<Result> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      "test",
-      "--quiet",
-      "--no-check",
-      "--allow-all",
-      "--sanitize-ops",
-      "--sanitize-resources",
-      ...paths,
+      ...["test", "--quiet", "--no-check", "--allow-all", "--sanitize-ops", "--sanitize-resources"],
+      ...files,
     ],
     env: { NO_COLOR: "1" },
     stdout: "piped",
@@ -32,29 +50,49 @@ async function run(name: string, paths: string[]): Promise<Result> {
   }).output();
   const decoder = new TextDecoder();
   const output = decoder.decode(stdout) + decoder.decode(stderr);
-  const [, passed = "0", steps = "0"] = /(\d+) passed(?: \((\d+) steps?\))?/.exec(output) ?? [];
-  const [, failed = "0"] = /\| (\d+) failed/.exec(output) ?? [];
-  const broken = code !== 0 && failed === "0" ? 1 : 0;
-  return { name, passed: Number(passed) + Number(steps), failed: Number(failed) + broken, output };
+  const [, tests = "0", steps = "0"] = /(\d+) passed(?: \((\d+) steps?\))?/.exec(output) ?? [];
+  const [, broken = "0"] = /\| (\d+) failed/.exec(output) ?? [];
+  const failed = code !== 0 && broken === "0" ? 1 : Number(broken);
+  tell(output, failed > 0);
+  return { passed: Number(tests) + Number(steps), failed };
 }
 
-function told({ name, passed, failed, output }: Result): void {
+const told = new Set<string>();
+
+/** Each note once; of what failed everything from the first error on. */
+function tell(output: string, isBroken: boolean): void {
   const lines = output.split("\n");
+  for (const note of lines.filter((line) => line.startsWith("note: "))) {
+    if (!told.has(note)) console.log(note);
+    told.add(note);
+  }
+  if (!isBroken) return;
   const errors = lines.findIndex((line) => line.includes("ERRORS"));
-  const notes = lines.filter((line) => line.startsWith("note: "));
-  for (const note of new Set(notes)) console.log(note);
-  if (failed > 0) console.log(lines.slice(Math.max(0, errors)).join("\n"));
-  console.log(`${name}: ${passed} passed, ${failed} failed`);
+  console.log(lines.slice(Math.max(0, errors)).join("\n"));
 }
 
-const results = await Promise.all(
-  Object.entries(groups).map(async ([name, paths]) => {
-    const result = await run(name, paths);
-    told(result);
-    return result;
-  }),
+const added = (a: Result, b: Result): Result => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+});
+const queue = (await Promise.all(groups.map(partsOf))).flat();
+const open = new Map(
+  groups.map(([group]) => [group as string, queue.filter((p) => p.group === group).length]),
 );
-const sum = (of: (result: Result) => number) => results.reduce((total, result) => total + of(result), 0);
-const failed = sum((result) => result.failed);
-console.log(`${sum((result) => result.passed)} passed, ${failed} failed`);
-if (failed > 0) Deno.exit(1);
+const results = new Map<string, Result>();
+
+async function lane(): Promise<void> {
+  for (let part = queue.shift(); part !== undefined; part = queue.shift()) {
+    const { group, files } = part;
+    const ended = await run(files);
+    const result = added(results.get(group) ?? { passed: 0, failed: 0 }, ended);
+    results.set(group, result);
+    open.set(group, open.get(group)! - 1);
+    if (open.get(group) === 0) console.log(`${group}: ${result.passed} passed, ${result.failed} failed`);
+  }
+}
+
+await Promise.all(Array.from({ length: processes }, lane));
+const total = [...results.values()].reduce(added);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+if (total.failed > 0) Deno.exit(1);

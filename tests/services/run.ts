@@ -7,10 +7,11 @@
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { startServices, stopServices } from "../../src/commands/services.ts";
 import { end } from "../../src/commands/services/launched.ts";
 import { measuredFile } from "../browser/browser.ts";
+import { longTests } from "../long.ts";
 import { secondMs, systemClock } from "../../src/time.ts";
 import { startRedis } from "../../src/commands/services/redis_server.ts";
 
@@ -54,8 +55,16 @@ const suites = {
   browser: ["pages", "live", "acting", "service"].map((name) => `../browser/${name}_test.ts`),
   // These need no service, but npm and Python's packages.
   containers: ["container_tools_test.ts", "image_layout_test.ts"],
+  // These need nothing but time.
+  long: longTests.map((file) => relative("tests/services", file)),
 };
 type Service = keyof typeof suites;
+
+const lanes = 2;
+const longest: readonly Service[] = ["sink", "browser", "long", "kafka", "fuzz", "redis_faults", "refusals"];
+/** Lower begins earlier. */
+const place = (suite: Service): number => longest.includes(suite) ? longest.indexOf(suite) : longest.length;
+(longest.indexOf(suite) + longest.length + 1) % (longest.length + 1);
 
 const wanted = (Deno.args.length > 0 ? Deno.args : Object.keys(suites)) as Service[];
 if (!wanted.every((name) => Object.hasOwn(suites, name))) {
@@ -70,16 +79,17 @@ try {
   try {
     const total = { passed: 0, failed: 0 };
     const pictures = await mkdtemp(join(tmpdir(), "waymark-pictures-"));
-    // The sink's faults take as long as all the rest, which mostly waits: the two go side by side.
-    const lanes = [wanted.filter((suite) => suite === "sink"), wanted.filter((suite) => suite !== "sink")];
-    await Promise.all(lanes.map(async (lane) => {
-      for (const suite of lane) {
+    // Suites mostly wait, for sessions that end and brokers that come back: some go side by side, the longest first.
+    const queue = [...wanted].sort((a, b) => place(a) - place(b));
+    const lane = async () => {
+      for (let suite = queue.shift(); suite !== undefined; suite = queue.shift()) {
         const { passed, failed } = await run(suite, { ...variables, TEST_PICTURES: pictures });
         if (suite === "browser") await tellMeasured(pictures);
         total.passed += passed;
         total.failed += failed;
       }
-    }));
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
     console.log(`${total.passed} passed, ${total.failed} failed`);
     if (total.failed > 0) Deno.exitCode = 1;
   } finally {
