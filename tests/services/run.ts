@@ -60,11 +60,20 @@ const suites = {
 };
 type Service = keyof typeof suites;
 
-const lanes = 2;
+/** They use what is started for all of them. The others know nothing of it: a process of theirs would join in. */
+const sharing: readonly Service[] = [
+  "redis",
+  "kafka",
+  "kafka_engine",
+  "sink",
+  "strangers",
+  "erasure",
+  "bench",
+];
+const lanes = 3;
 const longest: readonly Service[] = ["sink", "browser", "long", "kafka", "fuzz", "redis_faults", "refusals"];
 /** Lower begins earlier. */
 const place = (suite: Service): number => longest.includes(suite) ? longest.indexOf(suite) : longest.length;
-(longest.indexOf(suite) + longest.length + 1) % (longest.length + 1);
 
 const wanted = (Deno.args.length > 0 ? Deno.args : Object.keys(suites)) as Service[];
 if (!wanted.every((name) => Object.hasOwn(suites, name))) {
@@ -83,7 +92,8 @@ try {
     const queue = [...wanted].sort((a, b) => place(a) - place(b));
     const lane = async () => {
       for (let suite = queue.shift(); suite !== undefined; suite = queue.shift()) {
-        const { passed, failed } = await run(suite, { ...variables, TEST_PICTURES: pictures });
+        const shared = sharing.includes(suite) ? variables : {};
+        const { passed, failed } = await run(suite, { ...shared, TEST_PICTURES: pictures });
         if (suite === "browser") await tellMeasured(pictures);
         total.passed += passed;
         total.failed += failed;
@@ -100,11 +110,7 @@ try {
 }
 
 async function start(): Promise<{ variables: Record<string, string>; stop(): Promise<void> }> {
-  if (
-    (["kafka", "kafka_engine", "sink", "strangers", "erasure", "bench"] as const).some((name) =>
-      wanted.includes(name)
-    )
-  ) {
+  if (wanted.some((suite) => suite !== "redis" && sharing.includes(suite))) {
     const { variables } = await startServices({ folder });
     return {
       variables: { ...variables, TEST_SERVICES_FOLDER: folder },
