@@ -138,6 +138,6 @@ export function cellsOf(
 
 /** A strip of the few figures that matter most. */
 export const figures = (entries: readonly (readonly [label: string, value: Markup | string])[]): Markup =>
-  markup`<dl class="figures">${
+  markup`<dl class="figures of-${entries.length}">${
     entries.map(([label, value]) => markup`<div><dt>${label}</dt><dd>${value}</dd></div>`)
   }</dl>`;
