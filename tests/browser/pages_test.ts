@@ -39,6 +39,8 @@ const looks: readonly (Pick<Look, "size" | "scheme"> & { isJudged: boolean })[] 
 ];
 /** Of all that a page is made of, before any compression. */
 const bytesMax = 100_000;
+/** Each with nothing in its cache. */
+const visits = 5;
 
 let browser: Browser;
 let world: OpenWorld;
@@ -82,17 +84,25 @@ describe("every page", () => {
 
   it("weighs less than 100 kB with all its files", async () => {
     for (const [name, path] of pages) {
-      const watched = await openPage(browser, `${world.url}${path}`, { size: [1280, 800], scheme: "light" });
-      await eventually("something is painted", async () => (await watched.cost()).firstPaintMs > 0);
-      const { firstPaintMs, bytes, sentBytes } = await watched.cost();
-      const line = `${name}: first paint after ${
-        Math.round(firstPaintMs)
-      } ms, ${bytes} bytes in all, ${sentBytes} sent\n`;
+      const seen = [];
+      for (let visit = 0; visit < visits; visit++) {
+        const watched = await openPage(browser, `${world.url}${path}`, {
+          size: [1280, 800],
+          scheme: "light",
+        });
+        await eventually("something is painted", async () => (await watched.cost()).firstPaintMs > 0);
+        seen.push(await watched.cost());
+        await watched.close();
+      }
+      const paints = seen.map(({ firstPaintMs }) => Math.round(firstPaintMs)).sort((a, b) => a - b);
+      const { bytes, sentBytes } = seen[0]!;
+      const line =
+        `${name}: first paint after ${paints[visits >> 1]} ms (${paints[0]} to ${paints.at(-1)} in ` +
+        `${visits} visits), ${bytes} bytes in all, ${sentBytes} sent\n`;
       await appendFile(join(pictures, measuredFile), line);
       // The description of every door is a manual, and long: it is held to what is sent of it.
       const weight = name === "docs" ? sentBytes : bytes;
       assert.ok(weight > 5_000 && weight < bytesMax, line);
-      await watched.close();
     }
   });
 
