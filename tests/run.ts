@@ -2,12 +2,12 @@
  * The tests that need nothing installed, less the long ones, and one closing line: `N passed, N failed`.
  *
  * In processes of a few files, some side by side: tests wait as often as they work, ClickHouse in process allows one
- * data directory a process, and one that has run a hundred files spends half of its time on collecting garbage. Types
- * are checked by `deno check`, not again here.
+ * data directory a process, and one that has run a hundred files spends half of its time on collecting garbage.
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { longTests } from "./long.ts";
+import { runTests } from "./test_process.ts";
 
 /** The longest first, so that nothing long is left to the end. */
 const groups = [
@@ -38,25 +38,6 @@ async function partsOf([group, ...paths]: readonly [string, ...string[]]): Promi
   }));
 }
 
-async function run(files: string[]): Promise<Result> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["test", "--quiet", "--no-check", "--allow-all", "--sanitize-ops", "--sanitize-resources"],
-      ...files,
-    ],
-    env: { NO_COLOR: "1" },
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const decoder = new TextDecoder();
-  const output = decoder.decode(stdout) + decoder.decode(stderr);
-  const [, tests = "0", steps = "0"] = /(\d+) passed(?: \((\d+) steps?\))?/.exec(output) ?? [];
-  const [, broken = "0"] = /\| (\d+) failed/.exec(output) ?? [];
-  const failed = code !== 0 && broken === "0" ? 1 : Number(broken);
-  tell(output, failed > 0);
-  return { passed: Number(tests) + Number(steps), failed };
-}
-
 const told = new Set<string>();
 
 /** Each note once; of what failed everything from the first error on. */
@@ -84,7 +65,8 @@ const results = new Map<string, Result>();
 async function lane(): Promise<void> {
   for (let part = queue.shift(); part !== undefined; part = queue.shift()) {
     const { group, files } = part;
-    const ended = await run(files);
+    const { output, ...ended } = await runTests(files);
+    tell(output, ended.failed > 0);
     const result = added(results.get(group) ?? { passed: 0, failed: 0 }, ended);
     results.set(group, result);
     open.set(group, open.get(group)! - 1);

@@ -12,6 +12,7 @@ import { startServices, stopServices } from "../../src/commands/services.ts";
 import { end } from "../../src/commands/services/launched.ts";
 import { measuredFile } from "../browser/browser.ts";
 import { longTests } from "../long.ts";
+import { runTests } from "../test_process.ts";
 import { secondMs, systemClock } from "../../src/time.ts";
 import { startRedis } from "../../src/commands/services/redis_server.ts";
 
@@ -133,18 +134,9 @@ type Counts = { passed: number; failed: number };
 /** In a process of its own: the embedded ClickHouse of one suite must not be that of the next. */
 async function run(suite: Service, variables: Record<string, string>): Promise<Counts> {
   const beganMs = systemClock.monotonicMs();
-  const flags = ["--quiet", "--no-check", "--allow-all", "--sanitize-ops", "--sanitize-resources"];
-  const test = await new Deno.Command(Deno.execPath(), {
-    args: ["test", ...flags, ...suites[suite].map((file) => `tests/services/${file}`)],
-    env: { ...variables, NO_COLOR: "1" },
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const output = new TextDecoder().decode(test.stdout) + new TextDecoder().decode(test.stderr);
-  const [, tests = "0", steps = "0"] = /(\d+) passed(?: \((\d+) steps?\))?/.exec(output) ?? [];
-  const [, broken = tests === "0" ? "1" : "0"] = /\| (\d+) failed/.exec(output) ?? [];
-  const [, skipped = "0"] = /\| (\d+) ignored/.exec(output) ?? [];
-  const counts = { passed: Number(tests) + Number(steps), failed: Number(broken) + Number(skipped) };
+  const files = suites[suite].map((file) => `tests/services/${file}`);
+  const { passed, failed, skipped, output } = await runTests(files, variables);
+  const counts = { passed, failed: failed + skipped };
   if (counts.failed > 0) console.log(output);
   const seconds = Math.round((systemClock.monotonicMs() - beganMs) / secondMs);
   console.log(`${suite}: ${counts.passed} passed, ${counts.failed} failed, ${seconds} s`);
