@@ -43,7 +43,8 @@ export const scenarios: Record<ScenarioName, Described> = {
     factor: 2,
   },
   "supply-drop": {
-    summary: "a share of the drivers goes offline, after the ride they are on (default 0.6)",
+    summary: "a share of the drivers goes offline, after the ride they are on (default 0.6); " +
+      "its alert needs half an hour of positions before: --scenario-after 31m",
     share: { means: "of the drivers goes offline", fallback: 0.6 },
   },
   "cancellation-burst": {
