@@ -18,7 +18,7 @@ import { minuteMs, systemClock } from "../time.ts";
 import { type Command, type Given, wholeNumber } from "./command.ts";
 import { clickHouseAnswers, startClickHouseServer } from "./services/clickhouse_server.ts";
 import { kafkaVersion, type ProxiedBroker, startKafka } from "./services/kafka_brokers.ts";
-import { end, isRunning, type Launched } from "./services/launched.ts";
+import { end, isRunning, lastWords, type Launched } from "./services/launched.ts";
 import { redisAnswers, startRedis } from "./services/redis_server.ts";
 
 export type Services = {
@@ -49,14 +49,28 @@ export const jarsFolder = () => join(homedir(), ".cache", "waymark", `kafka-${ka
 const readyMs = minuteMs;
 const stateOf = (folder: string) => join(folder, "services.json");
 
+/** A program that has ended at once, so that it is worth another try: somebody was quicker to take one of its ports. */
+class Ended extends Error {}
+const tries = 3;
+
 /** Starts them and waits until they answer. Throws `usage`, naming what is missing and how to install it. */
-export async function startServices(
-  { folder: given, brokers = 1, jars = jarsFolder() }: ServicesOptions,
-): Promise<Services> {
-  const folder = resolve(given);
+export async function startServices(options: ServicesOptions): Promise<Services> {
+  const folder = resolve(options.folder);
   if (await findServices(folder) !== null) {
     throw new WaymarkError("usage", `services: ${folder} has some running; end them first with --stop`);
   }
+  for (let tried = 1;; tried++) {
+    try {
+      return await startOnce({ ...options, folder });
+    } catch (error) {
+      if (!(error instanceof Ended)) throw error;
+      if (tried === tries) throw new WaymarkError("usage", `services: ${error.message}`);
+      console.error(`services: ${error.message}\nservices: starting again, on other ports`);
+    }
+  }
+}
+
+async function startOnce({ folder, brokers = 1, jars = jarsFolder() }: ServicesOptions): Promise<Services> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const redis = await startRedis(folder);
@@ -99,9 +113,9 @@ async function untilReady(
     await kafkaAnswers(addresses, brokers);
   while (!await answer()) {
     const gone = processes.find((p) => !isRunning(p));
-    if (gone !== undefined || systemClock.monotonicMs() > untilMs) {
-      const what = gone === undefined ? `not ready after ${readyMs} ms` : `${gone.name} ended`;
-      throw new WaymarkError("usage", `services: ${what}; see the logs in ${folder}`);
+    if (gone !== undefined) throw new Ended(`${gone.name} ended: ${await lastWords(gone)}`);
+    if (systemClock.monotonicMs() > untilMs) {
+      throw new WaymarkError("usage", `services: not ready after ${readyMs} ms; see the logs in ${folder}`);
     }
     await systemClock.sleep(200);
   }

@@ -34,7 +34,7 @@ before(async () => {
   services = await startServices({ folder: join(folder, "services") });
 });
 after(async () => {
-  await stopServices(services.folder);
+  await stopServices(join(folder, "services"));
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import process from "node:process";
 import { messageOf, WaymarkError } from "../../errors.ts";
@@ -14,6 +15,8 @@ export type Launched = {
   pid: number;
   /** Stands in its command line and in no other: tells it from a stranger with the same process id. */
   mark: string;
+  /** Path of the file that has its output. */
+  log: string;
 };
 
 /** Begins a program whose output goes to a file. */
@@ -33,7 +36,7 @@ export async function launch(
     throw new WaymarkError("usage", `services: ${name} cannot be started: ${messageOf(error)}`);
   }
   child.unref();
-  return { name, pid: child.pid!, mark };
+  return { name, pid: child.pid!, mark, log };
 }
 
 /** Runs a program to its end. Throws `usage` with the advice when it is not installed, and with its output when it fails. */
@@ -49,6 +52,14 @@ export async function runToEnd(name: string, args: string[], advice: string): Pr
   if (code === 0) return output;
   const why = code === "ENOENT" ? `${name} is not installed` : `${name} ended with ${code}: ${output.trim()}`;
   throw new WaymarkError("usage", `services: ${why}. ${advice}`);
+}
+
+const lastWordsCharacters = 2_000;
+
+/** The end of what it has written. */
+export async function lastWords({ log }: Launched): Promise<string> {
+  const output = await readFile(log, "utf8").catch(() => "");
+  return output.trim().slice(-lastWordsCharacters) || `nothing in ${log}`;
 }
 
 export function isRunning({ pid, mark }: Launched): boolean {
