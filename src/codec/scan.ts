@@ -17,9 +17,15 @@ const quote = 0x22,
   zero = 0x30,
   nine = 0x39,
   colon = 0x3a,
-  backslash = 0x5c;
+  backslash = 0x5c,
+  openBrace = 0x7b;
 
 const powersOfTen = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+/** 1 where a text ends, or stops being plain. */
+const endsRun = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => Number(byte < 0x20 || byte === quote || byte === backslash),
+);
 /** Integers of so many digits are exact, and so is the quotient of such a one and a power of ten, rounded once. */
 const exactDigits = 15;
 /** Longer numbers are valid, and nobody's everyday. */
@@ -43,10 +49,24 @@ export class JsonCursor {
     this.at = 0;
   }
 
+  /** Passes exactly these bytes, if they are what stands here. */
+  passes(expected: Uint8Array): boolean {
+    const { bytes, at } = this;
+    const length = expected.length;
+    if (at + length > bytes.length) return false;
+    for (let i = 0; i < length; i++) if (bytes[at + i] !== expected[i]) return false;
+    this.at = at + length;
+    return true;
+  }
+
   /** Passes white space, then this byte. */
   take(byte: number): boolean {
     const { bytes } = this;
     let at = this.at;
+    if (bytes[at] === byte) {
+      this.at = at + 1;
+      return true;
+    }
     while (at < bytes.length && isSpace(bytes[at]!)) at++;
     this.at = at + 1;
     return at < bytes.length && bytes[at] === byte;
@@ -85,15 +105,14 @@ export class JsonCursor {
     let all = 0;
     for (; at < bytes.length; at++) {
       const byte = bytes[at]!;
-      if (byte === quote) break;
-      if (byte < 0x20 || byte === backslash) return false;
+      if (endsRun[byte] === 1) break;
       all |= byte;
     }
     this.from = from;
     this.to = at;
     this.ascii = all < 0x80;
     this.at = at + 1;
-    return at < bytes.length;
+    return at < bytes.length && bytes[at] === quote;
   }
 
   /** An ASCII text of so many characters. */
@@ -105,6 +124,9 @@ export class JsonCursor {
 
   /** Passes `null`, if that is what stands here. */
   isNull(): boolean {
+    const byte = this.bytes[this.at]!;
+    // Mostly something else stands here, without space before it.
+    if (byte > 0x20 && byte !== 0x6e) return false;
     return this.peek() === 0x6e && this.literal("null");
   }
 
@@ -260,7 +282,8 @@ export class JsonCursor {
 const isDigit = (byte: number): boolean => byte >= zero && byte <= nine;
 
 /** White space of JSON, and nothing else. */
-const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+const isSpace = (byte: number): boolean =>
+  byte <= 0x20 && (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 
 /** Of each length an array to collect character codes in: making one for each text costs more than the text. */
 const codes: number[][] = [];
@@ -282,7 +305,7 @@ export class Words {
   readonly #factor: number;
 
   constructor(words: readonly string[]) {
-    const all = words.map((word) => Uint8Array.from(word, (char) => char.charCodeAt(0)));
+    const all = words.map(ascii);
     let factor = 1;
     while (new Set(all.map((word) => place(word, 0, word.length, factor))).size < all.length) {
       invariant(++factor < 10_000, () => `no place of their own for ${words.join(", ")}`);
@@ -313,4 +336,36 @@ function place(bytes: Uint8Array, from: number, to: number, factor: number): num
   const length = to - from;
   const sum = length + bytes[from]! * 7 + bytes[from + (length >> 1)]! * 31 + bytes[to - 1]! * 13;
   return (sum * factor >> 4) & (places - 1);
+}
+
+/** Of a member whose key nobody asks for, and of what does not begin a member. */
+export const unknownKey = -1;
+export const noMember = -2;
+
+/** The keys of an object. A producer writes them in the same order each time, so that of the object before is tried. */
+export class Keys {
+  readonly #words: Words;
+  /** What mostly stands before the value, by the index of the key: of the first member, and of the others. */
+  readonly #openings: Uint8Array[][];
+  /** By its place in the object, the key that was found there last. */
+  readonly #last: Int8Array;
+
+  constructor(keys: readonly string[], membersMax: number) {
+    this.#words = new Words(keys);
+    this.#openings = ["{", ","].map((before) => keys.map((key) => ascii(`${before}"${key}":`)));
+    this.#last = new Int8Array(membersMax).fill(unknownKey);
+  }
+
+  /** Passes all that stands before the value of the n-th member; the index of its key. */
+  open(cursor: JsonCursor, n: number): number {
+    const last = this.#last[n]!;
+    if (last >= 0 && cursor.passes(this.#openings[n === 0 ? 0 : 1]![last]!)) return last;
+    if (!cursor.take(n === 0 ? openBrace : comma) || !cursor.key()) return noMember;
+    return this.#last[n] = this.#words.find(cursor.bytes, cursor.from, cursor.to);
+  }
+}
+
+/** The bytes of an ASCII text. */
+export function ascii(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }

@@ -5,9 +5,9 @@
 import { type DriverLocation, type DriverStatus, driverStatuses } from "../../schemas/driver_location.ts";
 import { limits } from "../limits.ts";
 import { CityNames } from "./city_names.ts";
-import { asciiOf, JsonCursor, Words } from "./scan.ts";
+import { asciiOf, JsonCursor, Keys, noMember, unknownKey, Words } from "./scan.ts";
 
-const openBrace = 0x7b,
+const comma = 0x2c,
   closeBrace = 0x7d;
 
 /** The texts of a location that stay bytes. */
@@ -22,7 +22,6 @@ const required = ["driver_id", "timestamp", "lat", "lng"].reduce(
   (bits, key) => bits | 1 << keys.indexOf(key),
   0,
 );
-const keyWords = new Words(keys);
 const statusWords = new Words(driverStatuses);
 
 export class DriverLocationScan {
@@ -35,6 +34,7 @@ export class DriverLocationScan {
   heading: number | null = null;
   accuracyM: number | null = null;
   readonly #cursor = new JsonCursor();
+  readonly #keys = new Keys(keys, limits.jsonKeysMax);
   readonly #cities = new CityNames();
   /** From and to of each text of `locationTexts`, -1 where it is absent. */
   readonly #spans = new Int32Array(2 * 3);
@@ -45,12 +45,11 @@ export class DriverLocationScan {
     if (bytes.length > limits.recordBytesMax) return false;
     const cursor = this.#cursor;
     this.#begin(bytes);
-    if (!cursor.take(openBrace)) return false;
     let seen = 0;
-    for (let members = 0; members < limits.jsonKeysMax; members++) {
-      if (!cursor.key()) return false;
-      const key = keyWords.find(bytes, cursor.from, cursor.to);
-      if (key === -1) {
+    for (let n = 0; n < limits.jsonKeysMax; n++) {
+      const key = this.#keys.open(cursor, n);
+      if (key === noMember) return false;
+      if (key === unknownKey) {
         if (!cursor.skip()) return false;
       } else {
         // Of a key that stands twice the last one counts: not usual.
@@ -58,11 +57,10 @@ export class DriverLocationScan {
         seen |= 1 << key;
         if (!this.#member(key)) return false;
       }
-      if (cursor.peek() === closeBrace) {
+      if (bytes[cursor.at] !== comma && cursor.peek() === closeBrace) {
         cursor.at++;
         return (seen & required) === required && cursor.atEnd();
       }
-      if (!cursor.comma()) return false;
     }
     return false;
   }

@@ -17,9 +17,10 @@ import { hashAscii } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { CityNames } from "./city_names.ts";
 import { toCents } from "./money.ts";
-import { asciiOf, JsonCursor, Words } from "./scan.ts";
+import { ascii, asciiOf, JsonCursor, Keys, noMember, unknownKey, Words } from "./scan.ts";
 
-const openBrace = 0x7b,
+const comma = 0x2c,
+  openBrace = 0x7b,
   closeBrace = 0x7d;
 
 /** The texts of an event that stay bytes. */
@@ -34,10 +35,13 @@ const required = ["ride_id", "event_type", "timestamp"].reduce(
   (bits, key) => bits | 1 << keys.indexOf(key),
   0,
 );
-const keyWords = new Words(keys);
+const placeOpenings = { lat: ascii('{"lat":'), lng: ascii(',"lng":') };
 const typeWords = new Words(rideEventTypes);
 const cancellerWords = new Words(cancellers);
 const placeWords = new Words(["lat", "lng"]);
+
+/** Fewer than limits.jsonKeysMax, with both places. */
+const membersMax = limits.jsonKeysMax - 7;
 
 export class RideEventScan {
   type: RideEventType = "requested";
@@ -47,6 +51,7 @@ export class RideEventScan {
   fareCents: number | null = null;
   cancelledBy: Canceller | null = null;
   readonly #cursor = new JsonCursor();
+  readonly #keys = new Keys(keys, membersMax);
   readonly #cities = new CityNames();
   /** From and to of each text of `rideTexts`, -1 where it is absent; then of lat and lng of both places. */
   readonly #spans = new Int32Array(2 * 9);
@@ -58,12 +63,11 @@ export class RideEventScan {
     if (bytes.length > limits.recordBytesMax) return false;
     const cursor = this.#cursor;
     this.#begin(bytes);
-    if (!cursor.take(openBrace)) return false;
     let seen = 0;
-    for (let members = 0; members <= membersMax; members++) {
-      if (!cursor.key()) return false;
-      const key = keyWords.find(bytes, cursor.from, cursor.to);
-      if (key === -1) {
+    for (let n = 0; n < membersMax; n++) {
+      const key = this.#keys.open(cursor, n);
+      if (key === noMember) return false;
+      if (key === unknownKey) {
         if (!cursor.skip()) return false;
       } else {
         // Of a key that stands twice the last one counts: not usual.
@@ -71,11 +75,10 @@ export class RideEventScan {
         seen |= 1 << key;
         if (!this.#member(key)) return false;
       }
-      if (cursor.peek() === closeBrace) {
+      if (bytes[cursor.at] !== comma && cursor.peek() === closeBrace) {
         cursor.at++;
         return (seen & required) === required && cursor.atEnd();
       }
-      if (!cursor.comma()) return false;
     }
     return false;
   }
@@ -218,17 +221,32 @@ export class RideEventScan {
   /** `{"lat":…,"lng":…}` and nothing else; the numbers are judged here and made when somebody wants them. */
   #placeAt(span: number): boolean {
     const cursor = this.#cursor;
+    if (cursor.passes(placeOpenings.lat)) {
+      return this.#ordinate(span, 90) && (cursor.passes(placeOpenings.lng) || this.#isLng()) &&
+        this.#ordinate(span + 1, 180) && cursor.take(closeBrace);
+    }
     if (!cursor.take(openBrace)) return false;
     for (let member = 0; member < 2; member++) {
       if ((member === 1 && !cursor.comma()) || !cursor.key()) return false;
       const which = placeWords.find(this.#bytes, cursor.from, cursor.to);
       if (which === -1 || this.#spans[2 * (span + which)]! >= 0) return false;
-      cursor.peek();
-      this.#spans[2 * (span + which)] = cursor.at;
-      if (!cursor.numberWithin(which === 0 ? 90 : 180)) return false;
-      this.#spans[2 * (span + which) + 1] = cursor.at;
+      if (!this.#ordinate(span + which, which === 0 ? 90 : 180)) return false;
     }
     return cursor.take(closeBrace);
+  }
+
+  #isLng(): boolean {
+    const cursor = this.#cursor;
+    return cursor.comma() && cursor.key() && placeWords.find(this.#bytes, cursor.from, cursor.to) === 1;
+  }
+
+  #ordinate(span: number, most: number): boolean {
+    const cursor = this.#cursor;
+    cursor.peek();
+    this.#spans[2 * span] = cursor.at;
+    const isWithin = cursor.numberWithin(most);
+    this.#spans[2 * span + 1] = cursor.at;
+    return isWithin;
   }
 
   /** Copies the text to where an id is derived; returns where it ends. */
@@ -247,6 +265,3 @@ export class RideEventScan {
     return this.#cursor.number();
   }
 }
-
-/** Fewer than limits.jsonKeysMax, with both places. */
-const membersMax = limits.jsonKeysMax - 8;

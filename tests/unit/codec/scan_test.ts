@@ -58,7 +58,14 @@ describe("the scanners on what is usual", () => {
     [
       "spaces after commas and colons, as Python writes them",
       rides,
-      `{"event_type": "completed", "ride_id": "r", "timestamp": "2026-01-15T18:03:11+00:00", "fare": 12, "driver_id": "d"}`,
+      `{"event_type": "completed", "ride_id": "r", "timestamp": "2026-01-15T18:03:11+00:00", "fare": 12, ` +
+      `"pickup": {"lat": 48.1486, "lng": 17.1077}, "driver_id": "d"}`,
+    ],
+    [
+      "spaces before commas and braces",
+      rides,
+      ` { "event_type" : "requested" , "ride_id" : "r" , "timestamp" : "2026-01-15T18:03:11Z" , ` +
+      `"pickup" : { "lat" : 1 , "lng" : 2 } } `,
     ],
     [
       "nulls, other fields, and a city that is not ASCII",
