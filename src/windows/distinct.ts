@@ -18,23 +18,26 @@ import { MinuteChains, noLink } from "./minute_chains.ts";
 import { paneMs } from "./settings.ts";
 import { packHashes, unpackHashes } from "./table64.ts";
 
-/** In the place of a newest minute: no rider is in the slot. */
-const empty = -1;
 const slotsLeast = 16;
+/** Of a slot: the hash's halves, its newest minute plus one, and the chain of those before it plus one; 0 for none. */
+const at = { high: 0, low: 1, newest: 2, earlier: 3 } as const;
+const slotBits = 2;
+const slotWords = 1 << slotBits;
+/** What an empty slot has as its newest minute. */
+const none = -1;
 /** After so many dropped minutes the table is made anew, if it did not grow before. */
 const minutesBetweenRebuilds = 10;
 
 export class RiderWindows {
   readonly #panesPerWindow: number;
-  #highs = new Uint32Array(slotsLeast);
-  #lows = new Uint32Array(slotsLeast);
-  #newest = new Int32Array(slotsLeast).fill(empty);
-  /** Of each slot the chain of the minutes before its newest one. */
-  #earlier = new Int32Array(slotsLeast).fill(noLink);
+  /** A slot's words stand side by side: looking one up is one way to memory, not three. */
+  #slots = new Uint32Array(slotsLeast * slotWords);
   #chains = new MinuteChains();
   #size = 0;
   /** window start (minute number) → by how much its distinct riders are more than those of the start before it. */
-  readonly #steps = new Map<number, number>();
+  readonly #steps = new Map<number, Step>();
+  /** The steps of the windows over the minute that was asked for last: mostly it is asked for again. */
+  #last = { minute: NaN, first: { by: 0 }, end: { by: 0 } };
   #droppedBelow = -Infinity;
   #rebuiltAt = -Infinity;
 
@@ -46,22 +49,23 @@ export class RiderWindows {
   add(high: number, low: number, paneStartMs: number): boolean {
     const minute = paneStartMs / paneMs;
     invariant(minute >= this.#droppedBelow, () => `minute ${minute} was dropped already`);
-    if ((this.#size + 1) * 2 > this.#newest.length) this.#rebuild();
+    if ((this.#size + 1) * 2 * slotWords > this.#slots.length) this.#rebuild();
+    const slots = this.#slots;
     const slot = this.#slotOf(high, low);
-    const newest = this.#newest[slot]!;
+    const newest = slots[slot + at.newest]! - 1;
     if (newest === minute) return false;
     const first = minute - this.#panesPerWindow + 1;
-    if (newest === empty) {
-      this.#highs[slot] = high;
-      this.#lows[slot] = low;
-      this.#newest[slot] = minute;
+    if (newest === none) {
+      slots[slot] = high;
+      slots[slot + at.low] = low;
+      slots[slot + at.newest] = minute + 1;
       this.#size++;
-      this.#raise(first, minute);
+      this.#raiseAll(first, minute);
     } else if (minute > newest) {
-      this.#earlier[slot] = newest < this.#droppedBelow
-        ? noLink
-        : this.#chains.add(newest, this.#earlier[slot]!);
-      this.#newest[slot] = minute;
+      slots[slot + at.earlier] = newest < this.#droppedBelow
+        ? 0
+        : this.#chains.add(newest, slots[slot + at.earlier]! - 1) + 1;
+      slots[slot + at.newest] = minute + 1;
       this.#raise(Math.max(first, newest + 1), minute);
     } else return this.#addEarlier(slot, minute, newest);
     return true;
@@ -72,7 +76,7 @@ export class RiderWindows {
     const start = startMs / paneMs;
     if (start < this.#droppedBelow) return 0;
     let riders = 0;
-    for (const [at, step] of this.#steps) if (at <= start) riders += step;
+    for (const [at, { by }] of this.#steps) if (at <= start) riders += by;
     return riders;
   }
 
@@ -82,8 +86,9 @@ export class RiderWindows {
     if (minute <= this.#droppedBelow) return;
     this.#droppedBelow = minute;
     let riders = 0;
-    for (const [at, step] of this.#steps) if (at < minute && this.#steps.delete(at)) riders += step;
-    if (riders !== 0) this.#step(minute, riders);
+    for (const [at, { by }] of this.#steps) if (at < minute && this.#steps.delete(at)) riders += by;
+    this.#last.minute = NaN;
+    if (riders !== 0) this.#step(minute).by += riders;
     if (minute - this.#rebuiltAt >= minutesBetweenRebuilds) this.#rebuild();
   }
 
@@ -94,13 +99,14 @@ export class RiderWindows {
       if (minute < this.#droppedBelow) return;
       let pairs = byMinute.get(minute);
       if (pairs === undefined) byMinute.set(minute, pairs = []);
-      pairs.push(this.#highs[slot]!, this.#lows[slot]!);
+      pairs.push(this.#slots[slot]!, this.#slots[slot + at.low]!);
     };
-    for (let slot = 0; slot < this.#newest.length; slot++) {
-      if (this.#newest[slot] === empty) continue;
-      note(this.#newest[slot]!, slot);
-      for (let at = this.#earlier[slot]!; at !== noLink; at = this.#chains.before(at)) {
-        note(this.#chains.minute(at), slot);
+    const slots = this.#slots;
+    for (let slot = 0; slot < slots.length; slot += slotWords) {
+      if (slots[slot + at.newest] === 0) continue;
+      note(slots[slot + at.newest]! - 1, slot);
+      for (let link = slots[slot + at.earlier]! - 1; link !== noLink; link = this.#chains.before(link)) {
+        note(this.#chains.minute(link), slot);
       }
     }
     return [...byMinute].sort(([a], [b]) => a - b).map(([minute, pairs]) => [minute, packHashes(pairs)]);
@@ -113,18 +119,19 @@ export class RiderWindows {
     }
   }
 
-  /** The rider's slot, or the one where it belongs. */
+  /** Where the rider's slot begins, or the one where it belongs. */
   #slotOf(high: number, low: number): number {
-    const mask = this.#newest.length - 1;
-    for (let slot = (low ^ Math.imul(high, 0x9e3779b1)) & mask;; slot = (slot + 1) & mask) {
-      if (this.#newest[slot] === empty) return slot;
-      if (this.#highs[slot] === high && this.#lows[slot] === low) return slot;
+    const slots = this.#slots;
+    const mask = slots.length - slotWords;
+    for (let slot = (low ^ Math.imul(high, 0x9e3779b1)) << slotBits & mask;; slot = slot + slotWords & mask) {
+      if (slots[slot + at.newest] === 0) return slot;
+      if (slots[slot] === high && slots[slot + at.low] === low) return slot;
     }
   }
 
   /** A minute before the rider's newest one. */
   #addEarlier(slot: number, minute: number, newest: number): boolean {
-    let [after, link, before] = [newest, noLink, this.#earlier[slot]!];
+    let [after, link, before] = [newest, noLink, this.#slots[slot + at.earlier]! - 1];
     while (before !== noLink && this.#chains.minute(before) > minute) {
       after = this.#chains.minute(before);
       [link, before] = [before, this.#chains.before(before)];
@@ -132,7 +139,7 @@ export class RiderWindows {
     const earlier = before === noLink ? -Infinity : this.#chains.minute(before);
     if (earlier === minute) return false;
     const added = this.#chains.add(minute, before);
-    if (link === noLink) this.#earlier[slot] = added;
+    if (link === noLink) this.#slots[slot + at.earlier] = added + 1;
     else this.#chains.setBefore(link, added);
     const first = Math.max(minute - this.#panesPerWindow + 1, earlier + 1);
     this.#raise(first, Math.min(minute, after - this.#panesPerWindow));
@@ -141,42 +148,48 @@ export class RiderWindows {
 
   /** Moves what is not dropped into a table with room for as much again. */
   #rebuild(): void {
-    const [highs, lows, newest] = [this.#highs, this.#lows, this.#newest];
-    const [earlier, chains] = [this.#earlier, this.#chains];
+    const [from, chains, least] = [this.#slots, this.#chains, this.#droppedBelow];
+    const isLeft = (slot: number) => from[slot + at.newest]! > Math.max(least, 0);
     let left = 0;
-    for (const minute of newest) if (minute !== empty && minute >= this.#droppedBelow) left++;
-    let slots = slotsLeast;
-    while (slots < (left + 1) * 3) slots *= 2;
-    this.#highs = new Uint32Array(slots);
-    this.#lows = new Uint32Array(slots);
-    this.#newest = new Int32Array(slots).fill(empty);
-    this.#earlier = new Int32Array(slots).fill(noLink);
+    for (let slot = 0; slot < from.length; slot += slotWords) if (isLeft(slot)) left++;
+    let count = slotsLeast;
+    while (count < (left + 1) * 3) count *= 2;
+    const slots = this.#slots = new Uint32Array(count * slotWords);
     this.#chains = new MinuteChains();
-    this.#size = 0;
-    for (let from = 0; from < newest.length; from++) {
-      if (newest[from] === empty || newest[from]! < this.#droppedBelow) continue;
-      const slot = this.#slotOf(highs[from]!, lows[from]!);
-      this.#highs[slot] = highs[from]!;
-      this.#lows[slot] = lows[from]!;
-      this.#newest[slot] = newest[from]!;
-      if (earlier[from] !== noLink) {
-        this.#earlier[slot] = this.#chains.copy(chains, earlier[from]!, this.#droppedBelow);
-      }
-      this.#size++;
+    this.#size = left;
+    for (let old = 0; old < from.length; old += slotWords) {
+      if (!isLeft(old)) continue;
+      const slot = this.#slotOf(from[old]!, from[old + at.low]!);
+      slots[slot] = from[old]!;
+      slots[slot + at.low] = from[old + at.low]!;
+      slots[slot + at.newest] = from[old + at.newest]!;
+      slots[slot + at.earlier] = this.#chains.copy(chains, from[old + at.earlier]! - 1, least) + 1;
     }
     this.#rebuiltAt = this.#droppedBelow;
+  }
+
+  /** All windows over the minute: the rider is new. */
+  #raiseAll(first: number, minute: number): void {
+    if (this.#last.minute !== minute) {
+      const from = Math.max(first, this.#droppedBelow);
+      this.#last = { minute, first: this.#step(from), end: this.#step(minute + 1) };
+    }
+    this.#last.first.by++;
+    this.#last.end.by--;
   }
 
   #raise(from: number, to: number): void {
     const first = Math.max(from, this.#droppedBelow);
     if (first > to) return;
-    this.#step(first, 1);
-    this.#step(to + 1, -1);
+    this.#step(first).by++;
+    this.#step(to + 1).by--;
   }
 
-  #step(start: number, by: number): void {
-    const step = (this.#steps.get(start) ?? 0) + by;
-    if (step === 0) this.#steps.delete(start);
-    else this.#steps.set(start, step);
+  #step(start: number): Step {
+    let step = this.#steps.get(start);
+    if (step === undefined) this.#steps.set(start, step = { by: 0 });
+    return step;
   }
 }
+
+type Step = { by: number };

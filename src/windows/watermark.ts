@@ -52,14 +52,18 @@ export class PartitionWatermark {
    * Takes a record into account. Returns the boundaries (pane ends) that the watermark passed, oldest first, at
    * most `boundariesMax` of them after the last passed and the newest: further ones in between have nothing open.
    */
-  advance(eventMs: number, recordMs: number, boundariesMax: number): number[] {
+  advance(eventMs: number, recordMs: number, boundariesMax: number): readonly number[] {
     const before = this.#ms;
     const next = Math.min(eventMs, recordMs) - this.#settings.delayMs;
-    if (before !== null && next <= before) return [];
+    if (before !== null && next <= before) return none;
     this.#ms = next;
-    return before === null ? [] : boundariesBetween(before, next, boundariesMax);
+    if (before === null || paneStart(before) === paneStart(next)) return none;
+    return boundariesBetween(before, next, boundariesMax);
   }
 }
+
+/** Nearly every event passes none: they share one array. */
+const none: readonly number[] = [];
 
 /** The pane ends B with before < B ≤ after: the first `most` of them, and the last. */
 export function boundariesBetween(before: number, after: number, most: number): number[] {
