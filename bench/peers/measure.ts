@@ -69,7 +69,8 @@ export async function measure(
   }
 }
 
-function begin(
+/** Starts the system; what it says goes to a file. */
+export function begin(
   { command, args, env = {} }: { command: string; args: string[]; env?: Record<string, string> },
   said: string,
 ): ChildProcess {
@@ -85,7 +86,7 @@ function begin(
 }
 
 /** It has been measured: how it ends does not matter, and some take long to. */
-async function ended(started: ChildProcess): Promise<void> {
+export async function ended(started: ChildProcess): Promise<void> {
   if (started.exitCode !== null || started.signalCode !== null) return;
   const exit = new Promise((resolve) => started.once("exit", resolve));
   process.kill(started.pid!, "SIGKILL");

@@ -13,11 +13,10 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startServices, stopServices } from "../../src/commands/services.ts";
-import { runToEnd } from "../../src/commands/services/launched.ts";
 import { openKafkaLog } from "../../src/log/kafka/log.ts";
 import { minuteMs, systemClock } from "../../src/time.ts";
 import { measure, type Measured } from "./measure.ts";
-import { home, madeFolder, type System, systems } from "./systems.ts";
+import { makeSystems, type System, systems, systemsNamed } from "./systems.ts";
 import { comparison } from "./table.ts";
 import { type Filled, fillTopics } from "./topics.ts";
 
@@ -30,17 +29,11 @@ const { values } = parseArgs({
   },
 });
 const [events, runs] = [Number(values.events), Number(values.runs)];
-const chosen = values.systems.split(",").map((wanted) => {
-  const system = systems.find(({ name }) => name === wanted);
-  if (system === undefined) {
-    throw new Error(`--systems has "${wanted}"; allowed: ${systems.map((s) => s.name)}`);
-  }
-  return system;
-});
+const chosen = systemsNamed(values.systems);
 /** A system that has published nothing for so long, and is not done, has failed. */
 const stalledMs = 3 * minuteMs;
 
-await make();
+await makeSystems(chosen);
 const folder = await mkdtemp(join(tmpdir(), "waymark-peers-"));
 const services = await startServices({ folder: join(folder, "services") });
 const brokers = services.variables.KAFKA_BROKERS;
@@ -85,19 +78,6 @@ function readerOf({ name, output }: System): string {
 
 function nameOf(reader: string, size: number, run: number): string {
   return `${reader}-${size}-${run + 1}.`;
-}
-
-async function make(): Promise<void> {
-  const goals = ["package", "dependency:copy-dependencies", "-DincludeScope=runtime"];
-  const modules = [...new Set(chosen.flatMap(({ module }) => module === undefined ? [] : [module]))];
-  if (modules.length === 0) return;
-  const project = ["-f", join(home, "bench/peers/pom.xml"), `-Dmade=${madeFolder}`];
-  const advice = "The other systems are made with Maven; install it (Debian: apt-get install maven)";
-  await runToEnd(
-    "mvn",
-    ["-q", "-B", ...project, "-pl", ["ride_event", ...modules].join(","), ...goals],
-    advice,
-  );
 }
 
 async function one(system: System, filled: Filled): Promise<void> {

@@ -7,6 +7,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runToEnd } from "../../src/commands/services/launched.ts";
 
 export type Place = { brokers: string; prefix: string; input: string; folder: string; port: number };
 
@@ -21,6 +22,8 @@ export type System = {
   start(place: Place): { command: string; args: string[]; env?: Record<string, string> };
   /** Beside the query. */
   differs: string;
+  /** Whether windows are published before they close: only then is there a latency to measure. */
+  updates?: false;
 };
 
 export const home = fileURLToPath(new URL("../..", import.meta.url));
@@ -94,6 +97,17 @@ function waymark(name: string, label: string, differs: string, more: Record<stri
   };
 }
 
+/** `updateMs`: the time between updates, a second unless given. */
+function windowsOnly(...updateMs: string[]) {
+  return (place: Place, output: string) => ({
+    command: Deno.execPath(),
+    args: [
+      ...["run", "--no-check", "-A", join(here, "waymark_windows.ts")],
+      ...[place.brokers, place.input, output, ...updateMs],
+    ],
+  });
+}
+
 const plain = (place: Place, output: string) => [
   join(here, "plain_kafkajs.mjs"),
   ...[place.brokers, place.input, output],
@@ -109,6 +123,18 @@ export const systems: readonly System[] = [
   waymark("waymark-1s", "Waymark, updates every second", "as above, with the updates of the others", {
     WAYMARK_FLUSH_MS: "1000",
   }),
+  peer(
+    "waymark-windows",
+    "Waymark, windows only",
+    "the same work, by Waymark's own parts: every event checked; no duplicates removed, no state of rides, no snapshots",
+    windowsOnly(),
+  ),
+  peer(
+    "waymark-windows-100ms",
+    "Waymark, windows only, 100 ms",
+    "as above, with Waymark's usual updates",
+    windowsOnly("100"),
+  ),
   peer(
     "kafkajs-deno",
     "plain kafkajs, Deno",
@@ -129,12 +155,22 @@ export const systems: readonly System[] = [
     "flink",
   ),
   peer(
-    "flink-sql",
-    "Flink SQL",
-    "less: no duplicates removed, final rows only. Checkpoints every 10 s",
-    java("flink", "FlinkSql"),
+    "flink-process-100ms",
+    "Flink, own function, 100 ms",
+    "as above, with Waymark's usual updates",
+    java("flink", "FlinkProcess", ["-Dwaymark.update.ms=100"]),
     "flink",
   ),
+  {
+    ...peer(
+      "flink-sql",
+      "Flink SQL",
+      "less: no duplicates removed, final rows only. Checkpoints every 10 s",
+      java("flink", "FlinkSql"),
+      "flink",
+    ),
+    updates: false,
+  },
   peer(
     "kafka-streams",
     "Kafka Streams",
@@ -152,3 +188,25 @@ export const systems: readonly System[] = [
     "spark",
   ),
 ];
+
+/** Throws on a name that is none. */
+export function systemsNamed(names: string): System[] {
+  return names.split(",").map((wanted) => {
+    const system = systems.find(({ name }) => name === wanted);
+    if (system === undefined) {
+      throw new Error(`--systems has "${wanted}"; allowed: ${systems.map((s) => s.name)}`);
+    }
+    return system;
+  });
+}
+
+/** Has Maven make those that are written in Java. */
+export async function makeSystems(chosen: readonly System[]): Promise<void> {
+  const goals = ["package", "dependency:copy-dependencies", "-DincludeScope=runtime"];
+  const modules = [...new Set(chosen.flatMap(({ module }) => module === undefined ? [] : [module]))];
+  if (modules.length === 0) return;
+  const project = ["-f", join(home, "bench/peers/pom.xml"), `-Dmade=${madeFolder}`];
+  const advice = "The other systems are made with Maven; install it (Debian: apt-get install maven)";
+  const names = ["ride_event", ...modules].join(",");
+  await runToEnd("mvn", ["-q", "-B", ...project, "-pl", names, ...goals], advice);
+}

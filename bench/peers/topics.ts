@@ -21,10 +21,7 @@ export async function fillTopics(
 ): Promise<Filled[]> {
   const kept: { log: Log; topic: string }[] = [];
   for (const prefix of prefixes) {
-    const config = readConfig({ KAFKA_BROKERS: brokers, WAYMARK_TOPIC_PREFIX: prefix });
-    const log = await openConfiguredKafka({ config, clock: systemClock });
-    await log.ensureTopics(specsOf(config));
-    kept.push({ log, topic: `${prefix}ride-events` });
+    kept.push({ log: await logWithTopics(brokers, prefix), topic: `${prefix}ride-events` });
   }
   const { partitionOf, partitions } = stageContext(readConfig({}));
   const recount = newRecount();
@@ -53,6 +50,18 @@ export async function fillTopics(
   for (const { log } of kept) await log.close();
   const expected = recount.windows();
   return prefixes.map((prefix) => ({ prefix, events, input: `${prefix}ride-events`, expected }));
+}
+
+/** The topics of Waymark, empty. */
+export async function makeTopics(brokers: string, prefix: string): Promise<void> {
+  await (await logWithTopics(brokers, prefix)).close();
+}
+
+async function logWithTopics(brokers: string, prefix: string): Promise<Log> {
+  const config = readConfig({ KAFKA_BROKERS: brokers, WAYMARK_TOPIC_PREFIX: prefix });
+  const log = await openConfiguredKafka({ config, clock: systemClock });
+  await log.ensureTopics(specsOf(config));
+  return log;
 }
 
 /** A topic for the results of a system that does not make its own. */

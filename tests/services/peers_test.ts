@@ -30,7 +30,7 @@ describe("bench:peers", () => {
   const options = (stalledMs: number) => ({ log, brokers: brokers.join(","), folder, stalledMs });
   const named = (name: string) => systems.find((system) => system.name === name)!;
 
-  for (const name of ["waymark", "kafkajs-deno", "kafkajs-node"]) {
+  for (const name of ["waymark", "waymark-windows", "kafkajs-deno", "kafkajs-node"]) {
     it(`${name} publishes every window of the recount, and its cost is read`, async () => {
       const { correct, verdict, cpuSeconds, peakMb } = await measure(
         named(name),

@@ -29,7 +29,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  * the watermark passes. {@code FlinkProcess BROKERS INPUT OUTPUT FOLDER}
  */
 public final class FlinkProcess {
-  private static final long UPDATE_MS = 1000;
+  private static final long UPDATE_MS = Long.getLong("waymark.update.ms", 1000);
 
   private FlinkProcess() {}
 
