@@ -1,8 +1,10 @@
 /** One city with what stands behind its line: its windows, cells, last cancelled rides and alerts. */
 import type { NotedAlert } from "../../schemas/alert_notes.ts";
+import type { AlertRuleWire } from "../../schemas/alert_rule.ts";
 import type { CityCells } from "../../schemas/city_cells.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import type { CancelledRide } from "../../schemas/http.ts";
+import { ruleOf } from "../alerts/rule.ts";
 import { hourMs } from "../time.ts";
 import { type CityRow, cityRow } from "./city_row.ts";
 import { refuse, type Refused } from "./errors.ts";
@@ -22,6 +24,8 @@ export type CityView = CityRow & {
   cells: CityCells | null;
   cancelled_rides: CancelledRide[];
   alerts: NotedAlert[];
+  /** The alert rules in force that judge this city. */
+  rules: AlertRuleWire[];
 };
 
 /** What a board holds, and what ClickHouse is asked for beyond it. */
@@ -75,6 +79,7 @@ export function createCityView(handles: Handles, { city, hours }: Wanted, show: 
         ...alert,
         ...handles.board.notes(alert, handles.nowMs()),
       })),
+      rules: handles.rules().filter((rule) => ruleOf(rule).covers(city)),
     };
   };
 }

@@ -137,8 +137,17 @@ export const importTable: Readonly<Record<string, Row>> = {
     packages: ["chdb", "node:crypto", "node:zlib"],
   },
   http: {
-    // Of the actors: in which cell a place is that was rounded, and what the marks of a ride mean. and what marks of a ride mean.
-    may: ["schemas", "telemetry", "codec", "root", "actors/cell.ts", "actors/ride_table.ts"],
+    // Of the actors: in which cell a place is that was rounded, and what the marks of a ride mean. Of the alerts: which
+    // rules judge a city.
+    may: [
+      "schemas",
+      "telemetry",
+      "codec",
+      "root",
+      "actors/cell.ts",
+      "actors/ride_table.ts",
+      "src/alerts/rule.ts",
+    ],
     types: { "src/windows/ledger.ts": "the ledger is shown as it is kept" },
     // Of zod: the description of the interface is made from the schemas.
     packages: [

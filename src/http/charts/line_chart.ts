@@ -41,13 +41,16 @@ export function lineChart(chart: LineChart): Markup {
     value: values.findLast((v) => v !== null) ?? null,
   }));
   const said = newest.map(({ name, value }) => `${name} now ${text(value)}`).join(", ");
+  const notes = [limit?.text, bands.length === 0 ? undefined : "shaded while an alert fired"].filter((note) =>
+    note !== undefined
+  );
   return markup`<figure class="chart"><figcaption><b>${title}</b>${
     newest.map(({ name, value }, i) =>
       markup`<span class="s${i}"><svg viewBox="0 0 18 8" aria-hidden="true"><path d="M0 4h18"/></svg>${name} <b>${
         text(value)
       }</b></span>`
     )
-  }${limit === undefined ? null : markup`<span class="quiet">${limit.text}</span>`}</figcaption>
+  }${notes.length === 0 ? null : markup`<span class="quiet">${notes.join("; ")}</span>`}</figcaption>
 <div class="plot"><div class="ys" aria-hidden="true"><span>${text(top)}</span><span>${
     text((top + bottom) / 2)
   }</span><span>${

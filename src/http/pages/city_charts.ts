@@ -1,4 +1,5 @@
 /** The windows of a city as six small charts over the same hours. */
+import { type RuleField, silence } from "../../../schemas/alert_rule.ts";
 import type { CityWindow } from "../../../schemas/city_window.ts";
 import { hourMs, isoTime, minuteMs } from "../../time.ts";
 import { type LineChart, lineChart } from "../charts/line_chart.ts";
@@ -27,11 +28,11 @@ export function cityCharts(view: CityView): Markup {
       return endMs - (count - 1 - i) * step * minuteMs > firstMs ? absent : null;
     });
   const times = Array.from({ length: 4 }, (_, i) => clockOf(isoTime(fromMs + i * view.hours * hourMs / 3)));
-  const fired = firingBands(view, fromMs, endMs);
-  const shared = { times };
+  const judged = judgedBy(view);
+  const shared = (fields: readonly JudgedField[]) => ({ times, bands: judged.bands(fields, fromMs, endMs) });
   const charts: LineChart[] = [
     {
-      ...shared,
+      ...shared(["total_events", "requests", "rides_completed", "demand_vs_usual", silence]),
       title: "Rides in five minutes",
       series: [
         { name: "requested", values: valuesOf((w) => w.requests, 0) },
@@ -41,16 +42,15 @@ export function cityCharts(view: CityView): Markup {
       leastTop: 10,
     },
     {
-      ...shared,
+      ...shared(["cancellation_rate", "completion_rate"]),
       title: "Cancelled",
       series: [{ name: "of ended rides", values: valuesOf((w) => w.cancellation_rate) }],
       text: (n) => percent(n, n !== null && n < 0.1 ? 1 : 0),
       leastTop: 0.5,
-      limit: { value: 0.3, text: "limit 30\u202f%; shaded while an alert fired" },
-      bands: fired,
+      ...judged.limit("cancellation_rate", (n) => percent(n, 0)),
     },
     {
-      ...shared,
+      ...shared(["request_to_accept_p50_s", "request_to_accept_p90_s"]),
       title: "Wait until accepted",
       series: [
         { name: "median", values: valuesOf((w) => w.request_to_accept_p50_s) },
@@ -58,10 +58,10 @@ export function cityCharts(view: CityView): Markup {
       ],
       text: (n) => withUnit(n, "s"),
       leastTop: 60,
-      limit: { value: 90, text: "limit 90\u202fs" },
+      ...judged.limit("request_to_accept_p50_s", (n) => withUnit(n, "s")),
     },
     {
-      ...shared,
+      ...shared(["available_drivers", "busy_drivers", "utilisation", "supply_vs_usual"]),
       title: "Drivers",
       series: [
         { name: "free", values: valuesOf((w) => w.available_drivers) },
@@ -71,14 +71,14 @@ export function cityCharts(view: CityView): Markup {
       leastTop: 10,
     },
     {
-      ...shared,
+      ...shared(["open_requests"]),
       title: "Open requests",
       series: [{ name: "waiting", values: valuesOf((w) => w.open_requests) }],
       text: (n) => whole(n),
       leastTop: 10,
     },
     {
-      ...shared,
+      ...shared(["surge"]),
       title: "Surge",
       series: [{ name: "final", values: valuesOf((w) => w.surge) }],
       text: (n) => factor(n),
@@ -89,12 +89,32 @@ export function cityCharts(view: CityView): Markup {
   return markup`${charts.map(lineChart)}`;
 }
 
-/** When any alert of the city fired, as shares of the span. */
-function firingBands({ alerts }: CityView, fromMs: number, endMs: number): [number, number][] {
-  const long = endMs - fromMs;
-  return alerts.filter(({ state }) => state === "firing" || state === "resolved").flatMap((alert) => {
-    const from = Math.max(0, (Date.parse(alert.since) - fromMs) / long);
-    const to = alert.state === "firing" ? 1 : Math.min(1, (Date.parse(alert.at) - fromMs) / long);
-    return to > from ? [[from, to] as [number, number]] : [];
-  });
+type JudgedField = RuleField | typeof silence;
+
+/** What the rules in force say of a chart: the limit of what it shows, and when an alert about it fired. */
+function judgedBy({ alerts, rules }: CityView) {
+  const about = (fields: readonly JudgedField[]) =>
+    new Set(
+      rules.filter(({ value }) => value.split(" / ").some((field) => fields.includes(field as JudgedField)))
+        .map(({ name }) => name),
+    );
+  return {
+    /** As shares of the span. */
+    bands(fields: readonly JudgedField[], fromMs: number, endMs: number): [number, number][] {
+      const names = about(fields);
+      const long = endMs - fromMs;
+      const fired = alerts.filter(({ rule, state }) =>
+        names.has(rule) && (state === "firing" || state === "resolved")
+      );
+      return fired.flatMap(({ state, since, at }) => {
+        const from = Math.max(0, (Date.parse(since) - fromMs) / long);
+        const to = state === "firing" ? 1 : Math.min(1, (Date.parse(at) - fromMs) / long);
+        return to > from ? [[from, to] as [number, number]] : [];
+      });
+    },
+    limit(field: RuleField, text: (n: number) => string): Pick<LineChart, "limit"> {
+      const threshold = rules.find(({ value }) => value === field)?.threshold;
+      return threshold === undefined ? {} : { limit: { value: threshold, text: `limit ${text(threshold)}` } };
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { AlertRuleWire } from "../../../schemas/alert_rule.ts";
 import { niceTop } from "../../../src/http/charts/line_chart.ts";
 import { isoTime } from "../../../src/time.ts";
 import { type Doors, errorOf, minutesAfterNoon as at, openDoors } from "./doors.ts";
@@ -76,14 +77,33 @@ describe("the page of a city", () => {
     await stream.body?.cancel();
   });
 
-  it("shades the hours in which an alert fired, and lists the alerts", async () => {
+  it("shades the hours in which an alert fired where its value is drawn, and lists the alerts", async () => {
     await using doors = await openDoors();
     await doors.twin.publish(windowOf({ city: "a", endMs: at(0) }));
     await doors.twin.publishAlert(alertOf({ city: "a", state: "firing", sinceMs: at(-15), atMs: at(-10) }));
     const page = await (await doors.get("/cities/a", html)).text();
-    // The last quarter of the hour, of 600 units.
-    assert.match(page, /<rect class="band" x="450" width="150"/);
+    const charts = new Map(
+      [...page.matchAll(/<figure class="chart"><figcaption><b>(.*?)<\/b>(.*?)<\/figure>/gs)].map((
+        [, title, drawn],
+      ) => [title!, drawn!] as const),
+    );
+    assert.equal(charts.size, 6);
+    for (const [title, drawn] of charts) {
+      // The last quarter of the hour, of 600 units.
+      const isShaded = /<rect class="band" x="450" width="150"/.test(drawn);
+      assert.equal(isShaded, title === "Cancelled", title);
+      assert.equal(drawn.includes("shaded while an alert fired"), isShaded, title);
+    }
     assert.match(textOf(page), /\|cancellation rate high\|firing\|critical\|11:45:00\|–\|nobody\|/);
+  });
+
+  it("draws the limits of the rules that judge the city, and no others", async () => {
+    await using doors = await openDoors();
+    await doors.twin.publish(windowOf({ city: "a", endMs: at(0) }));
+    const [cancelled, , slow] = doors.twin.handles.rules() as [AlertRuleWire, AlertRuleWire, AlertRuleWire];
+    doors.twin.handles.rules = () => [{ ...cancelled, threshold: 0.4 }, { ...slow, cities: ["!a"] }];
+    const limits = [...(await (await doors.get("/cities/a", html)).text()).matchAll(/>(limit .*?)<\/span>/g)];
+    assert.deepEqual(limits.map(([, text]) => text), ["limit 40\u202f%"]);
   });
 
   it("says who was told of an alert, and who has taken it over", async () => {
