@@ -3,12 +3,15 @@
  *
  * Folds never see a clock. Hosts, doors and sinks get one handed in, so that a test turns the hands itself.
  */
+import process from "node:process";
 
 export type Clock = {
   /** Wall clock, milliseconds since the epoch. May step. */
   nowMs(): number;
   /** Milliseconds that never step back; only differences mean something. */
   monotonicMs(): number;
+  /** CPU time that this thread has had, milliseconds: what its work costs, whoever else wants the core. */
+  threadMs(): number;
   /** Resolves after `ms`, or at once when the signal is aborted (it never rejects). */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 };
@@ -16,6 +19,10 @@ export type Clock = {
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  threadMs() {
+    const { user, system } = threadCpuUsage();
+    return (user + system) / 1_000;
+  },
   sleep(ms, signal) {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -37,6 +44,9 @@ export type ManualClock = Clock & {
   stepWall(ms: number): void;
 };
 
+/** In microseconds. Not among the types yet. */
+const { threadCpuUsage } = process as unknown as { threadCpuUsage(): { user: number; system: number } };
+
 /** The twin for tests. Leaves out: that real time passes while code runs. */
 export function manualClock(startMs = Date.UTC(2026, 0, 15)): ManualClock {
   let wallMs = startMs;
@@ -45,6 +55,7 @@ export function manualClock(startMs = Date.UTC(2026, 0, 15)): ManualClock {
   return {
     nowMs: () => wallMs,
     monotonicMs: () => elapsedMs,
+    threadMs: () => elapsedMs,
     sleep(ms, signal) {
       if (signal?.aborted) return Promise.resolve();
       return new Promise((resolve) => {

@@ -241,13 +241,14 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       return;
     }
     const nowMs = clock.monotonicMs();
-    if (nowMs >= (snapshotDueMs.get(tp.partition) ?? 0)) {
-      snapshotDueMs.set(tp.partition, nowMs + snapshotPause());
-    } else if (nowMs >= (snapshotEarlyMs.get(tp.partition) ?? Infinity)) {
+    const [dueMs, pauseMs] = [snapshotDueMs.get(tp.partition) ?? 0, snapshotPause()];
+    // Partitions that have gone to others since leave their share of the time to those that stayed.
+    snapshotDueMs.set(tp.partition, nowMs + (nowMs >= dueMs ? pauseMs : Math.min(pauseMs, dueMs - nowMs)));
+    if (nowMs >= dueMs) void snapshot(actor);
+    else if (nowMs >= (snapshotEarlyMs.get(tp.partition) ?? Infinity)) {
       snapshotEarlyMs.delete(tp.partition);
-      if (actor.nextOffset - actor.snapshotOffset < limits.snapshotEarlyRecords) return;
-    } else return;
-    void snapshot(actor);
+      if (actor.nextOffset - actor.snapshotOffset >= limits.snapshotEarlyRecords) void snapshot(actor);
+    }
   }
 
   function snapshotPause(): number {

@@ -54,7 +54,7 @@ export class PartitionActor<F extends Fold = Fold> {
   logEnd: number;
   snapshotOffset: number;
   snapshotAtMs: number | null;
-  /** How long the slices of the last snapshot held the event loop, in all. */
+  /** CPU time of the slices of the last snapshot, in all. */
   snapshotBusyMs = 0;
   idleSinceMs: number | null = null;
   ended = false;
@@ -287,12 +287,12 @@ export class PartitionActor<F extends Fold = Fold> {
     await this.#flush();
     const { tp, identity, partitions, clock } = this.#options;
     const segments: Frozen["segments"] = [];
-    let [busyMs, sliceFrom] = [0, clock.monotonicMs()];
+    let [busyMs, sliceFrom] = [0, clock.threadMs()];
     for (const bytes of packEntries(this.fold.entries())) {
-      busyMs += clock.monotonicMs() - sliceFrom;
+      busyMs += clock.threadMs() - sliceFrom;
       if (bytes !== null) segments.push({ hash: await contentHash(bytes), bytes });
       await sliceTurn(this.#options.clock);
-      sliceFrom = clock.monotonicMs();
+      sliceFrom = clock.threadMs();
     }
     this.snapshotBusyMs = busyMs;
     return {

@@ -8,7 +8,10 @@
  */
 import { limits } from "../limits.ts";
 
-/** `busyMs`: how long taking the last snapshot of each partition held the event loop, in all. */
+/**
+ * `busyMs`: CPU time that the last snapshot of each partition took. Not what passed meanwhile: on a machine that is full,
+ * snapshots would become rare just where a process has most to catch up with.
+ */
 export function snapshotPauseMs(wantedMs: number, busyMs: Iterable<number>): number {
   let sum = 0;
   for (const ms of busyMs) sum += ms;

@@ -32,6 +32,7 @@ export function leapClock(startMs: number): LeapClock {
   return {
     nowMs: () => wallMs,
     monotonicMs: () => elapsedMs,
+    threadMs: () => elapsedMs,
     sleep(ms, signal) {
       if (signal?.aborted) return Promise.resolve();
       return new Promise((resolve) => {

@@ -45,6 +45,7 @@ function clockOf(schedule: Schedule, place: Place, startMs: number): Process["cl
   return {
     nowMs: () => Math.floor(startMs + schedule.nowMs() + stepMs),
     monotonicMs: () => schedule.nowMs(),
+    threadMs: () => schedule.nowMs(),
     stepWall: (ms) => void (stepMs += ms),
     sleep(ms, signal) {
       if (signal?.aborted) return Promise.resolve();

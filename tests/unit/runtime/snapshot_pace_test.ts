@@ -16,7 +16,7 @@ describe("snapshotPauseMs", () => {
 });
 
 describe("PartitionActor.snapshotBusyMs", () => {
-  it("is the time that the slices of the last snapshot took, and nothing of what is between them", async () => {
+  it("is the CPU time that the slices of the last snapshot took, and nothing of what is between them", async () => {
     const clock = manualClock();
     let heldMs = 0;
     const fold = {
@@ -43,7 +43,7 @@ describe("PartitionActor.snapshotBusyMs", () => {
       restartOffsets: [],
       store: memorySnapshots(),
       publisher: { publish: () => Promise.resolve() },
-      clock: { ...clock, monotonicMs: () => clock.monotonicMs() + heldMs },
+      clock: { ...clock, threadMs: () => clock.threadMs() + heldMs },
       flushMs: 100,
       commit: () => Promise.resolve(),
     });
