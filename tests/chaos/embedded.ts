@@ -3,9 +3,11 @@
  * refuse what comes meanwhile, and must count everything that it took, before, meanwhile and afterwards, once.
  */
 import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import type { LedgerView } from "../../schemas/http.ts";
+import type { LedgerView, PartitionsAnswer } from "../../schemas/http.ts";
 import { readConfig } from "../../src/config.ts";
+import { messageOf } from "../../src/errors.ts";
 import { fromUtf8 } from "../../src/ids.ts";
 import { openSqliteLog } from "../../src/log/sqlite.ts";
 import { clickHousePath } from "../../src/node/parts.ts";
@@ -80,6 +82,9 @@ export async function startEmbedded(folder: string): Promise<Embedded> {
     await posting;
   }
 
+  const sink = async () =>
+    ((await ask(`${worker.url}/v1/partitions`))?.body as PartitionsAnswer | undefined)?.sink;
+
   const more = async (what: string, count: () => number) => {
     const before = count();
     await until(what, async () => count() > before, 180_000);
@@ -97,11 +102,23 @@ export async function startEmbedded(folder: string): Promise<Embedded> {
         const all = (cities?.body as { watermarks?: { all: string | null } } | undefined)?.watermarks?.all;
         return all != null && Date.parse(all) > newestMs;
       }, 120_000);
+      await until("ClickHouse has everything", async () => {
+        const view = await sink();
+        return view?.state === "running" && view.lag_records === 0;
+      }, 120_000).catch(async (error) => {
+        throw new Error(`${messageOf(error)}: ${JSON.stringify(await sink())}`);
+      });
       const ledger = (await ask(`${worker.url}/v1/ledger`))!.body as LedgerView;
       worker.signal("SIGTERM");
       await until("the process has drained", async () => !worker.running(), 40_000);
       assert.deepEqual(worker.endings, ["0"], worker.lastWords());
-      return await counted(data, { taken, ledger }) + `, ${refused} refusals`;
+      try {
+        return await counted(data, { taken, ledger }) + `, ${refused} refusals`;
+      } catch (error) {
+        // The disk is memory, and goes with the process.
+        await cp(data, join(folder, "kept"), { recursive: true });
+        throw error;
+      }
     },
     async close() {
       await stopPosting();
