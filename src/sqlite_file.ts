@@ -35,10 +35,15 @@ export type SqliteFileOptions = SyncOptions & {
 };
 
 /**
- * Bytes of the write-ahead log after which SQLite copies it back, and to which the file is then cut. The COMMIT that
- * copies holds the event loop: often and a few milliseconds is better than seldom and many.
+ * Bytes of the write-ahead log after which SQLite copies it back. The COMMIT that copies holds the event loop: often and
+ * a few milliseconds is better than seldom and many.
  */
 const walBytes = 4 * 1024 * 1024;
+/**
+ * To which the file is cut when it has become longer. Not the same: a file that is cut and grows again each time has a
+ * new length to sync, and that waits for whatever else the file system is writing.
+ */
+const walBytesKept = 4 * walBytes;
 /** Of a new file. A COMMIT writes whole pages, a few for each partition that it appends to. */
 const pageBytes = 4 * 1024;
 const cacheBytes = 16 * 1024 * 1024;
@@ -99,7 +104,7 @@ function takeLock(db: DatabaseSync): void {
   db.exec("PRAGMA synchronous = NORMAL");
   // An older file keeps the pages it was made with.
   db.exec(`PRAGMA wal_autocheckpoint = ${walBytes / numberOf(db, "PRAGMA page_size")}`);
-  db.exec(`PRAGMA journal_size_limit = ${walBytes}`);
+  db.exec(`PRAGMA journal_size_limit = ${walBytesKept}`);
   db.exec(`PRAGMA cache_size = -${cacheBytes / 1024}`);
   db.exec("BEGIN IMMEDIATE; COMMIT");
 }
