@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { isoTime, manualClock, settle } from "../../../src/time.ts";
+import { isoTime, manualClock, settle, systemClock } from "../../../src/time.ts";
 
 describe("manualClock", () => {
   it("stands until it is turned, then moves both clocks", async () => {
@@ -60,6 +60,19 @@ describe("manualClock", () => {
     assert.deepEqual([clock.nowMs(), clock.monotonicMs()], [600, 0]);
     await clock.advance(100);
     assert.deepEqual([clock.nowMs(), clock.monotonicMs()], [700, 100]);
+  });
+});
+
+describe("systemClock.threadMs", () => {
+  it("goes on with work, and stands while nothing is done, whatever time passes", async () => {
+    const asleep = [systemClock.monotonicMs(), systemClock.threadMs()] as const;
+    await systemClock.sleep(200);
+    const [passedMs, hadMs] = [systemClock.monotonicMs() - asleep[0], systemClock.threadMs() - asleep[1]];
+    assert.ok(hadMs < passedMs / 2, `${hadMs} ms of CPU in ${passedMs} ms of sleep`);
+    const beforeMs = systemClock.threadMs();
+    let rounds = 0;
+    while (systemClock.threadMs() - beforeMs < 5) rounds++;
+    assert.ok(rounds > 0);
   });
 });
 
