@@ -2,8 +2,9 @@
  * ClickHouse of one process: opened, migrated, filled by the sink, and offered to readers where a port is set.
  *
  *   CLICKHOUSE_URL   a server: the processes share its filling, one group                 `<group>-clickhouse`
- *   none, own log    in this process                                                      `<group>-clickhouse`
- *   none, Kafka      in this process, beside those of other nodes: all partitions each    `<group>-clickhouse-<id>`
+ *   none             in this process, beside those of other nodes: all partitions each    `<group>-clickhouse-<id>`
+ *
+ * The id is that of the folder with the rows (node_id.ts): without the folder everything is copied again.
  */
 import { type Door, openDoor } from "../clickhouse_door/door.ts";
 import type { Config } from "../config.ts";
@@ -66,7 +67,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Click
     analytics,
     clock,
     group: config.WAYMARK_GROUP,
-    ...(ownId !== null && config.KAFKA_BROKERS.length > 0 && { ownId }),
+    ...(ownId !== null && { ownId }),
     naming: namingOf(config),
     logEpoch: config.WAYMARK_LOG_EPOCH,
     replayed: options.replayed,

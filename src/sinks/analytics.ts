@@ -10,7 +10,8 @@
  *
  *   - no setting that decides about rows or formats is inherited: each stands in the statement, because
  *     defaults differ between releases (26.7 turns `async_insert` on) and chdb keeps what a client SETs.
- *   - an insert answers only when its rows are stored; a block refused for what is in it is an answer too.
+ *   - an insert answers only when its rows are stored; a block refused for what is in it is an answer too. Of the
+ *     embedded one that takes a second look: lost_writes.ts, with a session of its own.
  *
  * chdb works on threads of its own: while it inserts 20,000 rows, 0.1 s, the event loop is held for 2 to 8 ms,
  * so no worker is used. Opening is synchronous, about 0.1 s and 60 MB.
@@ -21,7 +22,8 @@ import { createChdbConnection } from "chdb/connection";
 import { messageOf, WaymarkError } from "../errors.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
-import { isoTime, secondMs } from "../time.ts";
+import { type Clock, isoTime, secondMs, systemClock } from "../time.ts";
+import { type GuardedStatements, guardWrites, type WriteGuard } from "./lost_writes.ts";
 
 /** Where a block of rows goes: a cell for each column, in this order. */
 export type InsertTarget = { table: string; columns: readonly string[] };
@@ -55,10 +57,13 @@ export type Analytics = {
  * ClickHouse in this process, its data under `path` (created when missing). One process at a time, and one
  * path per process: throws data_dir_in_use otherwise.
  */
-export function openEmbedded({ path }: { path: string }): Analytics {
+export function openEmbedded({ path, clock = systemClock }: { path: string; clock?: Clock }): Analytics {
   try {
     mkdirSync(path, { recursive: true });
-    return overSessions(() => createClient({ connection: createChdbConnection({ path }) as never }));
+    return overSessions(
+      () => createClient({ connection: createChdbConnection({ path }) as never }),
+      (connect) => guardWrites(statementsOf(session(connect)), clock),
+    );
   } catch (thrown) {
     throw new WaymarkError(
       "data_dir_in_use",
@@ -107,19 +112,30 @@ export function openServer({ url }: { url: string }): Analytics {
   );
 }
 
+/** A server that cannot write says so itself. */
+const unguarded: WriteGuard = { watched: (write) => write(), repairs: () => "", close: async () => {} };
+
 /** The port over any way of making a client. */
-function overSessions(connect: () => ClickHouseClient): Analytics {
+function overSessions(
+  connect: () => ClickHouseClient,
+  guardOver: (connect: () => ClickHouseClient) => WriteGuard = () => unguarded,
+): Analytics {
   const [writing, reading, third] = [session(connect), session(connect), session(connect)];
+  const guard = guardOver(connect);
   return {
     insert({ table, columns }, lines, { token }) {
       if (lines.length === 0) return Promise.resolve({ taken: true });
-      const head = `INSERT INTO ${table} (${columns.join(", ")}) SETTINGS ${insertSettings(lines.length)}` +
-        `, insert_deduplication_token = ${quoted(token)} FORMAT JSONCompactEachRow\n`;
+      const insert = async (client: ClickHouseClient) => {
+        const query =
+          `INSERT INTO ${table} (${columns.join(", ")}) SETTINGS ${insertSettings(lines.length)}` +
+          `, insert_deduplication_token = ${quoted(token + guard.repairs())} FORMAT JSONCompactEachRow\n`;
+        await client.command({ query: query + lines.join("\n") });
+      };
       return writing.run(
         `insert ${lines.length} rows into ${table}`,
         async (client): Promise<InsertAnswer> => {
           try {
-            await client.command({ query: head + lines.join("\n") });
+            await guard.watched(() => insert(client));
             return { taken: true };
           } catch (thrown) {
             if (!isRefusedBlock(thrown)) throw thrown;
@@ -129,17 +145,11 @@ function overSessions(connect: () => ClickHouseClient): Analytics {
       );
     },
     query<Row>(sql: string, parameters: QueryParameters = {}) {
-      return reading.run(`query "${firstLine(sql)}"`, async (client) => {
-        const answer = await client.query({
-          query: `${sql.trim().replace(/;$/, "")}\nSETTINGS ${readSettings}`,
-          format: "JSONEachRow",
-          query_params: parameters,
-        });
-        return await answer.json<Row>();
-      });
+      return reading.run(`query "${firstLine(sql)}"`, (client) => rowsOf<Row>(client, sql, parameters));
     },
     async command(sql) {
-      await third.run(`run "${firstLine(sql)}"`, (client) => client.command({ query: sql }));
+      const command = (client: ClickHouseClient) => client.command({ query: sql });
+      await third.run(`run "${firstLine(sql)}"`, (client) => guard.watched(() => command(client)));
     },
     async ping() {
       try {
@@ -150,9 +160,31 @@ function overSessions(connect: () => ClickHouseClient): Analytics {
     },
     async close() {
       await Promise.all([writing.close(), reading.close(), third.close()]);
+      await guard.close();
     },
   };
 }
+
+async function rowsOf<Row>(
+  client: ClickHouseClient,
+  sql: string,
+  parameters: QueryParameters = {},
+): Promise<Row[]> {
+  const answer = await client.query({
+    query: `${sql.trim().replace(/;$/, "")}\nSETTINGS ${readSettings}`,
+    format: "JSONEachRow",
+    query_params: parameters,
+  });
+  return await answer.json<Row>();
+}
+
+const statementsOf = (own: Session): GuardedStatements => ({
+  query: (sql) => own.run(`query "${firstLine(sql)}"`, (client) => rowsOf(client, sql)),
+  async command(sql) {
+    await own.run(`run "${firstLine(sql)}"`, (client) => client.command({ query: sql }));
+  },
+  close: () => own.close(),
+});
 
 type Session = {
   run<T>(action: string, statement: (client: ClickHouseClient) => Promise<T>): Promise<T>;

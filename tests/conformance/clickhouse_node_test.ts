@@ -11,6 +11,7 @@ import { readConfig } from "../../src/config.ts";
 import { utf8 } from "../../src/ids.ts";
 import type { Log, NewRecord } from "../../src/log/port.ts";
 import { type ClickHouse, startClickHouse } from "../../src/node/clickhouse.ts";
+import { clickHousePath } from "../../src/node/parts.ts";
 import { systemClock } from "../../src/time.ts";
 import { logWith, until } from "./analytics_sink_suite.ts";
 import { codeOf } from "./eventually.ts";
@@ -46,22 +47,16 @@ describe("startClickHouse", () => {
       failed: (_, error) => assert.fail(String(error)),
     });
 
-  it("alone: the group of the installation, and no door unless a port is set", async () => {
-    const clickHouse = await start({});
-    assert.equal(clickHouse.sink.status().group, "g-clickhouse");
-    assert.equal(clickHouse.doorUrl, null);
-    await clickHouse.stop();
-  });
-
-  it("with Kafka, in this process: a group of the node's own, the same after a restart", async () => {
+  it("in this process: a group of the node's own, the same after a restart, and no door unless a port is set", async () => {
     const groups: string[] = [];
-    for (let i = 0; i < 2; i++) {
-      const clickHouse = await start({ KAFKA_BROKERS: "127.0.0.1:9092" });
+    for (const environment of [{}, { KAFKA_BROKERS: "127.0.0.1:9092" }, {}]) {
+      const clickHouse = await start(environment as Record<string, string>);
       groups.push(clickHouse.sink.status().group);
+      assert.equal(clickHouse.doorUrl, null);
       await clickHouse.stop();
     }
     assert.match(groups[0]!, /^g-clickhouse-[0-9a-f]{12}$/);
-    assert.equal(groups[1], groups[0]);
+    assert.deepEqual(new Set(groups), new Set([groups[0]]));
   });
 
   it("a port: what the sink brought can be asked for there: with a read key but for people, with an admin key all", async () => {
@@ -114,7 +109,9 @@ describe("startClickHouse", () => {
       const rows = await clickHouse.analytics.query("SELECT 1 FROM dead_letters FINAL WHERE generation = 4");
       return rows.length > 0;
     });
-    const rides = await clickHouse.analytics.query("SELECT ride_id FROM ride_events FINAL ORDER BY ride_id");
+    const rides = await clickHouse.analytics.query(
+      "SELECT ride_id FROM ride_events FINAL ORDER BY ride_id",
+    );
     const [letter] = await clickHouse.analytics.query<Record<string, unknown>>(
       "SELECT topic, partition, offset, generation, reason, key, value, message FROM dead_letters FINAL WHERE generation = 4",
     );
@@ -163,7 +160,9 @@ describe("startClickHouse", () => {
         "the rows are there",
         () => clickHouse.sink.status().tables.some((t) => t.rowsInserted === 2),
       );
-      const rows = await clickHouse.analytics.query("SELECT ride_id FROM ride_events FINAL ORDER BY ride_id");
+      const rows = await clickHouse.analytics.query(
+        "SELECT ride_id FROM ride_events FINAL ORDER BY ride_id",
+      );
       assert.deepEqual(rows, [{ ride_id: "r1" }, { ride_id: "r2" }]);
       await clickHouse.stop();
     } finally {
@@ -175,5 +174,28 @@ describe("startClickHouse", () => {
     const clickHouse = await start({ CLICKHOUSE_URL: "http://127.0.0.1:1" });
     await clickHouse.stop();
     assert.equal(await clickHouse.analytics.ping(), false);
+  });
+
+  it("in this process, its folder deleted: all that the log has is copied again", async () => {
+    const log = await logWith([request("again-1"), request("again-2")]);
+    const copied = async () => {
+      const clickHouse = await start({ WAYMARK_GROUP: "again" }, log);
+      const done = () => clickHouse.sink.status().partitions.every(({ lag }) => lag === 0);
+      await until("everything is copied", () => clickHouse.sink.status().partitions.length > 0 && done());
+      const rows = clickHouse.sink.status().partitions.reduce(
+        (sum, { rowsInserted }) => sum + rowsInserted,
+        0,
+      );
+      const there = await clickHouse.analytics.query(
+        "SELECT ride_id FROM ride_events FINAL WHERE ride_id LIKE 'again-%' ORDER BY ride_id",
+      );
+      await clickHouse.stop();
+      return { rows, there };
+    };
+    const both = [{ ride_id: "again-1" }, { ride_id: "again-2" }];
+    assert.deepEqual(await copied(), { rows: 2, there: both });
+    assert.deepEqual(await copied(), { rows: 0, there: both });
+    await rm(clickHousePath(dataDir), { recursive: true });
+    assert.deepEqual(await copied(), { rows: 2, there: both });
   });
 });

@@ -87,4 +87,20 @@ export const otherBugs: readonly Bug[] = [
       ),
     ],
   },
+  {
+    name: "what a disk refused to the embedded ClickHouse counts as stored",
+    by: "tests/conformance/lost_writes_test.ts",
+    changes: [
+      change(
+        "src/sinks/lost_writes.ts",
+        "if (settled === before) return result;",
+        "if (before !== null) return result;",
+      ),
+    ],
+  },
+  {
+    name: "empty merges stand for the parts that went into them",
+    by: "tests/conformance/lost_writes_test.ts",
+    changes: [change("src/sinks/lost_writes.ts", "await mend();", "")],
+  },
 ];
