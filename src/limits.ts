@@ -60,6 +60,8 @@ export const limits = {
    * already: where owners die again and again, or snapshots were lost, a partition would never get on otherwise.
    */
   snapshotEarlyRecords: 5_000,
+  /** Between two looks whether the store still has the snapshots of a partition: one that was emptied gets new ones. */
+  snapshotLookMs: 10 * secondMs,
   /** Manifests kept per partition and byte format. */
   manifestsKept: 3,
   /** Bytes of a snapshot segment before compression. */

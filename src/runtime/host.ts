@@ -211,6 +211,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     batchRecordsMax: limits.fetchRecordsMax,
   });
   const ticking = tick();
+  void lookAfterStore();
 
   async function tick(): Promise<void> {
     while (!end.signal.aborted) {
@@ -258,9 +259,24 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     );
   }
 
-  async function snapshot(actor: PartitionActor<F>): Promise<void> {
+  /** One after the other, so that an emptied store does not make this process do nothing else. */
+  async function lookAfterStore(): Promise<void> {
+    while (!end.signal.aborted) {
+      await clock.sleep(limits.snapshotLookMs, end.signal);
+      for (const actor of [...actors.values()]) {
+        if (end.signal.aborted) return;
+        if (actors.get(actor.tp.partition) !== actor || !await actor.isForgotten().catch(() => false)) {
+          continue;
+        }
+        metrics.snapshotsForgotten.inc({ stage: stage.name });
+        await snapshot(actor, { evenSo: true });
+      }
+    }
+  }
+
+  async function snapshot(actor: PartitionActor<F>, options?: { evenSo: boolean }): Promise<void> {
     try {
-      await actor.snapshot();
+      await actor.snapshot(options);
     } catch (error) {
       if (actors.get(actor.tp.partition) === actor) stop(actor.tp, error);
     }

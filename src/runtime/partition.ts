@@ -150,12 +150,13 @@ export class PartitionActor<F extends Fold = Fold> {
 
   /**
    * Takes a snapshot and stores it; one at a time. Folding goes on while it is being stored. A store that is down,
-   * slow or wiped in between costs this snapshot, counted, and nothing else: the next one is whole again.
+   * slow or wiped in between costs this snapshot, counted, and nothing else: the next one is whole again. Nothing is
+   * done where nothing was folded since the last one, unless it is to be taken `evenSo`.
    */
-  snapshot(): Promise<void> {
+  snapshot({ evenSo = false } = {}): Promise<void> {
     const stored = this.#storing.then(async () => {
       let frozen: Frozen | null = null;
-      await this.#inTurn(async () => void (frozen = await this.#freeze()));
+      await this.#inTurn(async () => void (frozen = await this.#freeze(evenSo)));
       if (frozen !== null) {
         await this.#store(frozen).catch(() =>
           metrics.snapshotFailures.inc({ stage: this.#options.stage.name })
@@ -164,6 +165,12 @@ export class PartitionActor<F extends Fold = Fold> {
     });
     this.#storing = stored.catch(() => {});
     return stored;
+  }
+
+  /** Whether the store has lost every snapshot that it had of this partition. Throws what the store throws. */
+  async isForgotten(): Promise<boolean> {
+    const { store, key } = this.#options;
+    return this.snapshotAtMs !== null && (await store.manifests(key)).length === 0;
   }
 
   /**

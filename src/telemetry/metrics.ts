@@ -65,6 +65,11 @@ export const metrics = {
       "stage",
     ],
   ),
+  snapshotsForgotten: counter(
+    "waymark_snapshots_forgotten_total",
+    "Partitions whose snapshots the store had lost, and that were snapshotted again at once.",
+    ["stage"],
+  ),
   snapshotsDiscarded: counter(
     "waymark_snapshots_discarded_total",
     "Snapshots found unusable at a start, by reason.",
