@@ -1,5 +1,5 @@
 /** `waymark start` and `waymark demo`: the service, until a signal drains it. */
-import type { Config } from "../config.ts";
+import type { Config, SettingName } from "../config.ts";
 import { WaymarkError } from "../errors.ts";
 import { type App, createApp } from "../http/app.ts";
 import { keysOf } from "../http/auth.ts";
@@ -51,12 +51,21 @@ export const demoCommand: Command = {
   summary: "Runs the service with simulated cities, and prints the address of the page.",
   options: { ...trafficOptions, help: { type: "boolean", help: "this text" } },
   more: scenariosText,
-  run: (given) =>
-    serve(
-      configFromEnvironment(isGiven("WAYMARK_DATA_DIR") ? {} : { WAYMARK_DATA_DIR: "data/demo" }),
-      { worker: null, demo: given },
-    ),
+  run: (given) => serve(configFromEnvironment(demoSettings()), { worker: null, demo: given }),
 };
+
+/**
+ * What the simulated cities are best shown with, where nothing else is set: of their 500 rides' events a minute each
+ * of three partitions has one every few tenths of a second, and its watermark waits for it; and 0.06 is the pressure
+ * that is usual there. On a Kafka of somebody's own the usual settings hold, since others may share it.
+ */
+function demoSettings(): Record<string, string> {
+  const own: [SettingName, string][] = isGiven("KAFKA_BROKERS")
+    ? []
+    : [["WAYMARK_PARTITIONS", "ride-events=3"], ["WAYMARK_SURGE_BALANCE", "0.06"]];
+  const all: [SettingName, string][] = [["WAYMARK_DATA_DIR", "data/demo"], ...own];
+  return Object.fromEntries(all.filter(([name]) => !isGiven(name)));
+}
 
 type Serving = {
   /** Which of several on this machine, which share the port; null for a process by itself. */
