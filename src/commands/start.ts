@@ -56,14 +56,12 @@ export const demoCommand: Command = {
 
 /**
  * What the simulated cities are best shown with, where nothing else is set: of their 500 rides' events a minute each
- * of three partitions has one every few tenths of a second, and its watermark waits for it; and 0.06 is the pressure
- * that is usual there. On a Kafka of somebody's own the usual settings hold, since others may share it.
+ * of three partitions has one every few tenths of a second, for which its watermark waits. On a Kafka of somebody's
+ * own the usual counts hold.
  */
 function demoSettings(): Record<string, string> {
-  const own: [SettingName, string][] = isGiven("KAFKA_BROKERS")
-    ? []
-    : [["WAYMARK_PARTITIONS", "ride-events=3"], ["WAYMARK_SURGE_BALANCE", "0.06"]];
-  const all: [SettingName, string][] = [["WAYMARK_DATA_DIR", "data/demo"], ...own];
+  const all: [SettingName, string][] = [["WAYMARK_DATA_DIR", "data/demo"]];
+  if (!isGiven("KAFKA_BROKERS")) all.push(["WAYMARK_PARTITIONS", "ride-events=3"]);
   return Object.fromEntries(all.filter(([name]) => !isGiven(name)));
 }
 
@@ -182,7 +180,12 @@ async function sendDemo(service: Service, given: Given, signal: AbortSignal): Pr
   const nowMs = systemClock.nowMs();
   const seed = given.text("seed") === undefined ? { seed: nowMs % 2 ** 32 } : {};
   const options = trafficFrom(given, historyMs);
-  const { items, scenario } = cityTraffic({ ...options, ...seed, startMs: nowMs - historyMs });
+  const { items, scenario } = cityTraffic({
+    ...options,
+    ...seed,
+    startMs: nowMs - historyMs,
+    usualAtMs: nowMs,
+  });
   if (scenario !== null) console.log(scenarioText(scenario));
   const begun = ledgerView(service.pipeline).partitions.some((p) => p.read > 0);
   const wanted = wholeRides({

@@ -3,7 +3,7 @@
  * each in turn. Undisturbed; what happens to events on their way is disturb.ts.
  */
 import { minuteMs, secondMs } from "../time.ts";
-import { type City, zipfShares } from "./cities.ts";
+import { type City, dailyWave, zipfShares } from "./cities.ts";
 import { newFleet } from "./fleet.ts";
 import type { Happening } from "./happening.ts";
 import { randomFrom } from "./random.ts";
@@ -19,6 +19,8 @@ export type CityLifeOptions = {
   positionsShare: number;
   withoutCity: number;
   withoutEventId: number;
+  /** When demand is that of the day's mean in every city, whatever the hour there. */
+  usualAtMs?: number;
 };
 
 export type CityLife = {
@@ -50,7 +52,8 @@ export function cityLife(options: CityLifeOptions, moment: Moment | null = null)
   const shares = zipfShares(options.cities.length);
   const markets = options.cities.map((city, i): Market => ({
     fleet: newFleet(city, Math.max(2, Math.round(driversWanted * shares[i]!)), startMs, random),
-    ridesPerMinute: ridesPerMinute * shares[i]!,
+    ridesPerMinute: ridesPerMinute * shares[i]! /
+      (options.usualAtMs === undefined ? 1 : dailyWave(city, options.usualAtMs)),
     riders: Math.max(20, Math.round(ridesPerMinute * shares[i]! * ridersPerRide)),
     riding: new Set(),
   }));

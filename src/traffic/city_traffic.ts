@@ -35,6 +35,11 @@ export type CityTrafficOptions = Partial<Disturbances> & {
   withoutCity?: number;
   /** Share of ride events without event_id. */
   withoutEventId?: number;
+  /**
+   * When demand is that of the day's mean in every city; it rises and falls with the hour from there. Default: it is the
+   * mean's where the local hour says so.
+   */
+  usualAtMs?: number;
   /** Something that happens in one city. Without it every byte is the same as if there were no scenarios. */
   scenario?: ScenarioOptions;
 };

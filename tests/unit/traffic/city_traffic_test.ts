@@ -48,6 +48,19 @@ describe("cityTraffic", () => {
     );
   });
 
+  it("usualAtMs: demand is the day's mean then, whatever the hour, and follows the day from there", () => {
+    const at = (utcHour: number) => Date.UTC(2026, 0, 15, utcHour);
+    const requests = (options: Partial<CityTrafficOptions>) =>
+      all({ ...hour, cities: 1, ...options })
+        .filter(({ value }) => value.includes(`"requested"`)).length;
+    const night = requests({ startMs: at(2), usualAtMs: at(2) });
+    const evening = requests({ startMs: at(17), usualAtMs: at(17) });
+    assert.ok(Math.abs(night / evening - 1) < 0.15, `${night} at night, ${evening} in the evening`);
+    assert.ok(requests({ startMs: at(17) }) > 2 * requests({ startMs: at(2) }), "as the hours are");
+    const morning = requests({ startMs: at(7), usualAtMs: at(2) });
+    assert.ok(morning > 1.8 * night, `${morning} in the morning after ${night} at night`);
+  });
+
   it("sends in order of sending time, at the rate and share asked for", () => {
     const { items, ledger, positionIntervalMs } = cityTraffic({ seed: 1, durationMs: 5 * minuteMs, startMs });
     let previousMs = 0;
