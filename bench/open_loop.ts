@@ -52,7 +52,8 @@ export async function openLoop(load: Load, request: (n: number) => Uint8Array): 
       const intendedMs = startMs + n * 1_000 / load.perSecond;
       measured.lateness.push(systemClock.monotonicMs() - intendedMs);
       const next = { bytes: request(n), intendedMs };
-      const connection = idle.pop();
+      // The one that has been idle longest: one that is not used at all is told 408 and closed by the server.
+      const connection = idle.shift();
       if (connection === undefined) waiting.push(next);
       else void ask(connection, next);
     }
