@@ -22,20 +22,16 @@ function noise(seed: number, length: number): string {
 }
 
 const steps: Record<string, (analytics: Analytics) => Promise<unknown>> = {
-  /** Ten parts of 50 rows, each about 20 kB. */
+  /** Ten parts of 50 rows, each about 20 kB, that are merged when it is asked for and not before. */
   async fill(analytics) {
     await analytics.command(
       "CREATE TABLE kept (id UInt64, text String) ENGINE = ReplacingMergeTree ORDER BY id " +
-        "SETTINGS non_replicated_deduplication_window = 1000",
+        "SETTINGS non_replicated_deduplication_window = 1000, max_bytes_to_merge_at_max_space_in_pool = 1",
     );
-    await analytics.command("SYSTEM STOP MERGES kept");
     for (let i = 0; i < 10; i++) await analytics.insert(target, rows(50 * i, 50), { token: `part ${i}` });
   },
-  /** One part of 1,000 rows, and nothing else meanwhile. */
-  async insert(analytics) {
-    await analytics.command("SYSTEM STOP MERGES kept");
-    return await analytics.insert(target, rows(1_000, 1_000), { token: "large" });
-  },
+  /** One part of 1,000 rows. */
+  insert: (analytics) => analytics.insert(target, rows(1_000, 1_000), { token: "large" }),
   merge: (analytics) => analytics.command("OPTIMIZE TABLE kept FINAL"),
   count: () => Promise.resolve("ok"),
 };
