@@ -78,15 +78,34 @@ if (values.one !== undefined) {
   console.log(JSON.stringify(measure(JSON.parse(values.one) as ScaleWork)));
 } else {
   const wanted = values.only.split(",");
+  const costs: [Row, Cost][] = [];
   console.log("us of CPU per event     rides  cities     sum  bytes published  bytes per ride");
   for (const row of rows.filter(({ of }) => wanted.includes(of))) {
     const cost = await inChild({ ...usual, events: Number(values.events), ...row.work });
+    costs.push([row, cost]);
     const sum = cost.ridesMicros + cost.citiesMicros;
     const figures = [cost.ridesMicros, cost.citiesMicros, sum].map((n) => n.toFixed(2).padStart(7)).join(" ");
     const bytes = cost.bytesPerRide === null ? "" : Math.round(cost.bytesPerRide).toLocaleString("en");
     const told = Math.round(cost.publishedBytes).toLocaleString("en");
     console.log(`${row.label.padEnd(34)}${figures} ${told.padStart(16)}${bytes.padStart(16)}`);
   }
+  console.log(chart(costs));
+}
+
+/** A bar for each row, all to one scale: what the rides cost, then what the cities cost. */
+function chart(costs: readonly [Row, Cost][]): string {
+  const width = 48;
+  const most = Math.max(...costs.map(([, { ridesMicros, citiesMicros }]) => ridesMicros + citiesMicros));
+  const bars = costs.map(([{ of, label }, { ridesMicros, citiesMicros }], i) => {
+    const sum = ridesMicros + citiesMicros;
+    const [rides, all] = [ridesMicros, sum].map((micros) => Math.round(micros / most * width)) as [
+      number,
+      number,
+    ];
+    const gap = i > 0 && costs[i - 1]![0].of !== of ? "\n" : "";
+    return `${gap}${label.padEnd(34)}${"█".repeat(rides)}${"░".repeat(all - rides)} ${sum.toFixed(1)}`;
+  });
+  return ["", "us of CPU per event: █ rides, ░ cities", "", ...bars].join("\n");
 }
 
 async function inChild(work: ScaleWork): Promise<Cost> {
