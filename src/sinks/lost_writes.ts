@@ -12,7 +12,6 @@
  * minutes (`old_parts_lifetime`), and for longer while their table is detached. So nothing that was answered is lost,
  * as long as a look comes within that time; a process that dies before loads its parts anew by itself.
  */
-import { messageOf } from "../errors.ts";
 import { type Clock, secondMs } from "../time.ts";
 
 /** The guard's own way to ClickHouse. */
@@ -66,18 +65,21 @@ export function guardWrites(statements: GuardedStatements, clock: Clock): WriteG
     mends++;
   }
 
+  /** What fails in between is gone on with by the next one. */
   async function mend(): Promise<void> {
-    const tables = await statements.query<{ name: string }>(tablesSql);
-    for (const { name } of tables) {
+    for (const name of await tables()) {
       away.add(name);
-      await statements.command(`DETACH TABLE ${quoted(name)} ${besideOthers}`);
+      await statements.command(`DETACH TABLE \`${name}\` ${besideOthers}`);
     }
+    const there = await tables();
     for (const name of away) {
-      await statements.command(`ATTACH TABLE ${quoted(name)}`).catch((thrown) => {
-        if (!isThere(thrown)) throw thrown;
-      });
+      if (!there.includes(name)) await statements.command(`ATTACH TABLE \`${name}\``);
       away.delete(name);
     }
+  }
+
+  async function tables(): Promise<string[]> {
+    return (await statements.query<{ name: string }>(tablesSql)).map(({ name }) => name);
   }
 
   /** One at a time, and one that begins now. */
@@ -116,7 +118,3 @@ export function guardWrites(statements: GuardedStatements, clock: Clock): WriteG
 
 /** Views and dictionaries over a table are no reason to keep it. */
 const besideOthers = "SETTINGS check_table_dependencies = 0, check_referential_table_dependencies = 0";
-
-const quoted = (name: string): string => `\`${name}\``;
-
-const isThere = (thrown: unknown): boolean => /TABLE_ALREADY_EXISTS/.test(messageOf(thrown));
