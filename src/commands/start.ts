@@ -87,7 +87,9 @@ async function serve(config: Config, { worker, demo }: Serving): Promise<number>
   });
   const doors = await openDoors(appOf(service, config, signals), config, ports);
   const sending = new AbortController();
-  const sent = demo === null ? Promise.resolve() : sendDemo(service, demo, sending.signal);
+  const sent = demo === null
+    ? Promise.resolve()
+    : sendDemo(service, { given: demo, delayMs: config.WAYMARK_WATERMARK_DELAY_MS, signal: sending.signal });
   const sendingFailed = sent.then(() => new Promise<never>(() => {}));
   console.log(`Waymark is listening on ${worker !== null ? address : doors.url}/`);
   if (service.clickHouseUrl !== null) console.log(`ClickHouse is readable at ${service.clickHouseUrl}/`);
@@ -171,15 +173,22 @@ function watchSupervisor(drain: () => void): void {
 
 /** How far back an empty installation is given rides, so that there are some in every state at once. */
 const historyMs = 30 * minuteMs;
-/** Positions older than this say nothing about now. */
-const positionsMs = 40 * secondMs;
+/**
+ * Positions of before say nothing about now. They begin so long before the newest boundary that is closed by now, that
+ * every driver has sent some: no boundary is told with the few drivers who happened to be first.
+ */
+const positionsMs = 35 * secondMs;
 /** The first rides to end are cancelled ones, a trip takes its time: until then a cancellation rate says nothing. */
 const rampMs = 15 * minuteMs;
 
-async function sendDemo(service: Service, given: Given, signal: AbortSignal): Promise<void> {
+async function sendDemo(
+  service: Service,
+  { given, delayMs, signal }: { given: Given; delayMs: number; signal: AbortSignal },
+): Promise<void> {
   const nowMs = systemClock.nowMs();
   const seed = given.text("seed") === undefined ? { seed: nowMs % 2 ** 32 } : {};
   const options = trafficFrom(given, historyMs);
+  const closedMs = Math.floor((nowMs - delayMs) / minuteMs) * minuteMs;
   const { items, scenario } = cityTraffic({
     ...options,
     ...seed,
@@ -190,7 +199,7 @@ async function sendDemo(service: Service, given: Given, signal: AbortSignal): Pr
   const begun = ledgerView(service.pipeline).partitions.some((p) => p.read > 0);
   const wanted = wholeRides({
     ridesFromMs: begun ? nowMs : nowMs - historyMs,
-    positionsFromMs: begun ? nowMs : nowMs - positionsMs,
+    positionsFromMs: begun ? nowMs : closedMs - positionsMs,
   });
   for await (const batch of paced(items, wanted)) {
     for (const topic of ["ride-events", "driver-locations"] as const) {

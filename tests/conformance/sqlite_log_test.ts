@@ -269,3 +269,18 @@ it("append has its bytes in the write-ahead log when it resolves", async () => {
   assert.ok(bytes.includes("findable in the write-ahead log"));
   await log.close();
 });
+
+it("the write-ahead log is copied back every few megabytes, and written again in place instead of cut", async () => {
+  const log = openSqliteLog({ path, clock: manualClock(), fsync: true });
+  await log.ensureTopics([{ topic: "t", partitions: 1, retentionMs: dayMs }]);
+  const value = new Uint8Array(64 * 1024);
+  const sizes: number[] = [];
+  for (let call = 0; call < 320; call++) {
+    await log.append([{ topic: "t", partition: 0, key: null, value }]);
+    sizes.push((await stat(`${path}-wal`)).size);
+  }
+  const shrunk = sizes.filter((size, i) => i > 0 && size < sizes[i - 1]!);
+  assert.deepEqual(shrunk, [], "cut while it is written");
+  assert.ok(sizes.at(-1)! > 3e6 && sizes.at(-1)! < 6e6, `${sizes.at(-1)} bytes after 20 MB`);
+  await log.close();
+});
