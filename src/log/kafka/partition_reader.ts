@@ -131,9 +131,11 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
   }
 
   async function outOfRange(): Promise<void> {
+    const { offset } = at;
     try {
       const bounds = await options.bounds(tp);
-      if (!reading()) return;
+      // Where reading has gone on meanwhile, they are bounds of before: a position may lie beyond them by right.
+      if (!reading() || at.offset !== offset) return;
       refuseOutside(at.offset, bounds);
       continuity.trimmed(bounds.start);
     } catch (error) {

@@ -11,6 +11,8 @@ import { groupRecorder, type Recorder } from "../../../conformance/group_recorde
 const tp = { topic: "ride-events", partition: 0 };
 const clock = manualClock();
 let bounds: LogBounds;
+/** What bounds that are asked for wait for. */
+let told: Promise<void>;
 let recorder: Recorder;
 let reader: KafkaReader;
 
@@ -22,10 +24,15 @@ const records = (from: number, to: number): LogRecord[] =>
 /** Begins at 5 of a log of ten records. */
 beforeEach(async () => {
   bounds = { start: 0, end: 10 };
+  told = Promise.resolve();
   recorder = groupRecorder({ from: () => 5 });
   reader = startKafkaReader({
     ...{ tp, handlers: recorder.handlers, batchRecordsMax: 100, clock },
-    bounds: () => Promise.resolve(bounds),
+    async bounds() {
+      const asked = bounds;
+      await told;
+      return asked;
+    },
     onTrouble() {},
     wake() {},
     turn: () => Promise.resolve(),
@@ -93,6 +100,21 @@ describe("a reader in doubt", () => {
     assert.deepEqual([refused(), recorder.empties, reader.wanted()], [[], [], 9]);
     await answer(records(9, 11), 11);
     assert.equal(recorder.offsets.get(0)!.at(-1), 10);
+  });
+
+  it("does not hold the bounds of before against a position that has moved on", async () => {
+    await answer(records(4, 10), 10);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    told = promise;
+    reader.doubt();
+    await answer([], 7);
+    await answer(records(9, 12), 12);
+    resolve();
+    await settle();
+    assert.deepEqual([refused(), reader.wanted(), recorder.offsets.get(0)!.at(-1)], [[], 12, 11]);
+    reader.doubt();
+    await answer([], 10);
+    assert.deepEqual(refused(), ["log_behind_snapshot"]);
   });
 
   it("is told empty at the end of a log that has nothing left to show", async () => {
