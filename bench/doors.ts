@@ -25,7 +25,7 @@ import { parseArgs } from "node:util";
 import { startServices, stopServices } from "../src/commands/services.ts";
 import { hashedEntry } from "../src/keys.ts";
 import { utf8 } from "../src/ids.ts";
-import { isoTime, systemClock } from "../src/time.ts";
+import { isoTime, minuteMs, systemClock } from "../src/time.ts";
 import { percentile } from "../tests/chaos/recoveries.ts";
 import { ask, makeWorkers, until, type Worker } from "../tests/chaos/workers.ts";
 import { type Load, type Measured, openLoop } from "./open_loop.ts";
@@ -99,11 +99,11 @@ async function told(
   load: Load,
   request: (n: number) => Uint8Array,
   events = 1,
-): Promise<Measured> {
+): Promise<Measured & { megabytesMost: number }> {
   const [cpuBefore, memory] = [cpuSeconds(), watchMemory()];
   const measured = await openLoop(load, request);
   const cpu = cpuSeconds() - cpuBefore;
-  const { megabytes, slope } = await memory.end();
+  const { megabytes, megabytesMost, slope } = await memory.end();
   const sent = load.perSecond * load.seconds * events;
   const statuses = [...measured.statuses].map(([status, count]) => `${n(count)} × ${status}`).join(", ");
   console.log(
@@ -120,30 +120,21 @@ async function told(
         slope.toFixed(1)
       } MB a minute over the second half`,
   );
-  return measured;
+  return { ...measured, megabytesMost };
 }
 
 async function hostile(load: Load): Promise<void> {
   const repeated = Array.from({ length: 5_000 }, (_, n) => post(n, 1, 1e9));
   const request = (n: number) => repeated[n % repeated.length]!;
   const alone = await told("alone", load, request);
-  const before = residentMegabytes();
+  const clients = new URL("hostile_clients.ts", import.meta.url).pathname;
   const attack = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("hostile_clients.ts", import.meta.url).pathname, String(port)],
+    args: ["run", "-A", "--no-check", clients, String(port), key],
     stdout: "piped",
   }).spawn();
   const ready = attack.stdout.getReader();
   await ready.read();
-  let most = before;
-  const watching = new AbortController();
-  const watched = (async () => {
-    for (; !watching.signal.aborted; await systemClock.sleep(250, watching.signal)) {
-      most = Math.max(most, residentMegabytes());
-    }
-  })();
   const beside = await told("beside", load, request);
-  watching.abort();
-  await watched;
   attack.kill("SIGKILL");
   await attack.status;
   await ready.cancel();
@@ -154,7 +145,10 @@ async function hostile(load: Load): Promise<void> {
     `          ${counted.map(([, how, what, count]) => `${how} ${what} ${n(Number(count))}`).join(", ")}`,
   );
   console.log(
-    `hostile   p99 × ${(p99(beside) / p99(alone)).toFixed(2)}, memory + ${most - before} MB at most`,
+    `hostile   p99 × ${
+      (p99(beside) / p99(alone)).toFixed(2)
+    }, memory at most ${beside.megabytesMost} MB beside, ` +
+      `${alone.megabytesMost} MB alone`,
   );
 }
 
@@ -192,11 +186,13 @@ function figures(latencies: readonly number[]): string {
 }
 
 /** The line of least squares through the second half of a sample a second. */
-function watchMemory(): { end(): Promise<{ megabytes: number; slope: number }> } {
+const memorySampleMs = 250;
+
+function watchMemory(): { end(): Promise<{ megabytes: number; megabytesMost: number; slope: number }> } {
   const over = new AbortController();
   const samples: number[] = [];
   const sampling = (async () => {
-    for (; !over.signal.aborted; await systemClock.sleep(1_000, over.signal)) {
+    for (; !over.signal.aborted; await systemClock.sleep(memorySampleMs, over.signal)) {
       samples.push(residentMegabytes());
     }
   })();
@@ -208,7 +204,8 @@ function watchMemory(): { end(): Promise<{ megabytes: number; slope: number }> }
       const [meanX, meanY] = [(half.length - 1) / 2, half.reduce((sum, y) => sum + y, 0) / half.length];
       const above = half.reduce((sum, y, x) => sum + (x - meanX) * (y - meanY), 0);
       const below = half.reduce((sum, _, x) => sum + (x - meanX) ** 2, 0);
-      return { megabytes: half.at(-1)!, slope: below === 0 ? 0 : 60 * above / below };
+      const slope = below === 0 ? 0 : minuteMs / memorySampleMs * above / below;
+      return { megabytes: half.at(-1)!, megabytesMost: Math.max(...samples), slope };
     },
   };
 }

@@ -1,8 +1,9 @@
 /**
  * The clients of row 27 of the faults, all at once and for as long as the process lives, for bench/doors.ts:
  *
- *   deno run -A bench/hostile_clients.ts PORT
+ *   deno run -A bench/hostile_clients.ts PORT KEY
  *
+ * All have a key, so that they get as far as they can.
  * 10,000 connections that say nothing, opened again ten seconds after they are closed, and a hundred at a time of each of the others
  * a few times a second. A line is printed when the first of them are all there.
  */
@@ -10,9 +11,10 @@ import { gzipSync } from "node:zlib";
 import { utf8 } from "../src/ids.ts";
 import { systemClock } from "../src/time.ts";
 
-const port = Number(Deno.args[0]);
+const [port, key] = [Number(Deno.args[0]), Deno.args[1]];
 const silentConnections = 10_000;
-const post = "POST /v1/events HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n";
+const post =
+  `POST /v1/events HTTP/1.1\r\nhost: h\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\n`;
 
 const bomb = new Uint8Array(gzipSync(new Uint8Array(10_000_000)));
 const bombHead = utf8(`${post}content-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`);
