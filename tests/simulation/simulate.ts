@@ -6,13 +6,15 @@
  *   simulate --planted [--bug NAME] [--pin]        every planted bug, and which suite catches it
  *
  * A seed decides everything; each is begun twice, and both must have the same trace. The last line is
- * `N passed, N failed`.
+ * `N passed, N failed`. Ctrl-C ends many seeds early, with the report of those that were run.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { startProgress } from "../../src/commands/progress.ts";
+import { systemClock } from "../../src/time.ts";
 import { type Overrides, planOf, planText, rateNames, type Scenario } from "./plan.ts";
 import { pointNames } from "./points.ts";
-import { addTo, emptySums, type SeedSummary, summed, type Sums } from "./report.ts";
+import { addTo, emptySums, type SeedSummary, summed } from "./report.ts";
 import { runSeed, type SeedResult } from "./seed_run.ts";
 import { outside } from "./seal.ts";
 import { shrunk } from "./shrink.ts";
@@ -156,15 +158,29 @@ async function many(from: number, count: number): Promise<number> {
   const startedMs = performance.now();
   const end = from + count;
   let next = from;
+  const progress = startProgress("seeds", count, systemClock);
+  const run: Run = {
+    stopping: new AbortController(),
+    ended(summary) {
+      addTo(sums, summary);
+      progress.at(sums.seeds, `${sums.seeds} of ${count}, ${sums.failures.length} failed`);
+    },
+    failed: (seed, text) => sums.failures.push({ seed, complaints: [{ checker: "simulation", text }] }),
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => run.stopping.abort("stopped"));
+  }
   const takeOn = async () => {
-    while (next < end) {
+    while (next < end && !run.stopping.signal.aborted) {
       const share = Math.ceil((end - next) / (2 * jobs));
       const mine = Math.min(end - next, Math.max(portionSeeds.least, Math.min(portionSeeds.most, share)));
       next += mine;
-      await portion({ from: next - mine, count: mine }, sums);
+      await portion({ from: next - mine, count: mine }, run);
     }
   };
   await Promise.all(Array.from({ length: jobs }, takeOn));
+  progress.end();
+  if (run.stopping.signal.aborted) console.log(`stopped after ${sums.seeds} of ${count} seeds`);
   const seconds = (performance.now() - startedMs) / 1_000;
   console.log(summed(sums, seconds));
   let failed = sums.failures.length;
@@ -176,20 +192,28 @@ async function many(from: number, count: number): Promise<number> {
   const never = Object.keys(pointNames).filter((name) => !sums.points.has(name));
   if (never.length > 0) {
     console.log(`never happened: ${never.join(", ")}`);
-    if (count >= longRunSeeds) failed++;
+    if (sums.seeds >= longRunSeeds) failed++;
   }
-  console.log(`${count - sums.failures.length} passed, ${failed} failed`);
+  console.log(`${sums.seeds - sums.failures.length} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
 
+type Run = {
+  /** Aborted when no more is wanted. */
+  stopping: AbortController;
+  ended(summary: SeedSummary): void;
+  failed(seed: number, why: string): void;
+};
+
 /** A process of its own per portion: what one leaves behind, or a loop without an end, ends with it. */
-async function portion({ from, count }: { from: number; count: number }, sums: Sums): Promise<void> {
+async function portion({ from, count }: { from: number; count: number }, run: Run): Promise<void> {
   const runtime = ["run", "--allow-all", "--no-check", "--quiet", `--v8-flags=${v8Flags}`];
   const args = [...runtime, import.meta.filename!, "--worker"];
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args, "--from", `${from}`, "--seeds", `${count}`, ...passedOn()],
     stdout: "piped",
     stderr: "inherit",
+    signal: run.stopping.signal,
   }).spawn();
   const heard = { atMs: performance.now() };
   const watch = setInterval(() => {
@@ -204,15 +228,15 @@ async function portion({ from, count }: { from: number; count: number }, sums: S
     text = lines.pop()!;
     for (const line of lines) {
       const summary = JSON.parse(line) as SeedSummary;
-      addTo(sums, summary);
+      run.ended(summary);
       next = summary.seed + 1;
     }
   }
   clearInterval(watch);
   const { success } = await child.status;
-  if (success || next >= from + count) return;
-  sums.failures.push({ seed: next, complaints: [{ checker: "simulation", text: "the seed did not end" }] });
-  await portion({ from: next + 1, count: from + count - next - 1 }, sums);
+  if (success || next >= from + count || run.stopping.signal.aborted) return;
+  run.failed(next, "the seed did not end");
+  await portion({ from: next + 1, count: from + count - next - 1 }, run);
 }
 
 function jobsWanted(): number {
