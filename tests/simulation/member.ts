@@ -55,6 +55,7 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
   let memberId = await enter();
   let left = false;
   let released: TopicPartition[] = [];
+  const unconfirmed: (() => void)[] = [];
   const readers = new Map<string, KafkaReader>();
   let nudge = () => {};
 
@@ -68,14 +69,15 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
     });
   }
 
-  const handlersOf = (): GroupHandlers => ({
+  /** Of the member that it is now: an owner that was slow to begin may be another one by then. */
+  const handlersOf = (as: string): GroupHandlers => ({
     async assigned(tp) {
       const from = await join.handlers.assigned(tp);
-      options.handed(tp, memberId, "assigned", from);
+      options.handed(tp, as, "assigned", from);
       return from;
     },
     async batch(tp, records, end) {
-      options.handed(tp, memberId, records, records[0]!.offset);
+      options.handed(tp, as, records, records[0]!.offset);
       await join.handlers.batch(tp, records, end);
     },
     empty: (tp, at) => join.handlers.empty(tp, at),
@@ -88,10 +90,11 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
     const name = partitionName(tp);
     const reader = startKafkaReader({
       tp,
-      handlers: handlersOf(),
+      handlers: handlersOf(memberId),
       batchRecordsMax: recordsMax,
       clock,
       bounds: options.bounds,
+      confirmed: () => new Promise((resolve) => unconfirmed.push(resolve)),
       onTrouble() {},
       wake: () => nudge(),
       turn: () => Promise.resolve(),
@@ -106,6 +109,7 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
 
   async function beat(): Promise<void> {
     const told = released;
+    const asking = unconfirmed.length;
     const answer = await wire.call({
       to: "log",
       label: "beat",
@@ -115,11 +119,19 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
       rates: { lost: plan.rates.fetch_failed / 2, unanswered: plan.rates.fetch_failed / 2 },
     });
     if (left) return;
-    if (!answer.known) return await startAnew();
+    if (!answer.known) await startAnew();
+    else reconcile(answer, told);
+    for (const confirm of unconfirmed.splice(0, asking)) confirm();
+  }
+
+  function reconcile(
+    { held, giveBack }: { held: TopicPartition[]; giveBack: TopicPartition[] },
+    told: readonly TopicPartition[],
+  ): void {
     released = released.filter((tp) => !told.includes(tp));
     const isReleased = (tp: TopicPartition) => released.some((r) => partitionName(r) === partitionName(tp));
-    for (const tp of answer.held) if (!readers.has(partitionName(tp)) && !isReleased(tp)) begin(tp);
-    for (const tp of answer.giveBack) {
+    for (const tp of held) if (!readers.has(partitionName(tp)) && !isReleased(tp)) begin(tp);
+    for (const tp of giveBack) {
       const reader = readers.get(partitionName(tp));
       if (reader !== undefined) reader.release();
       else if (!isReleased(tp)) released.push(tp);

@@ -163,6 +163,8 @@ async function many(from: number, count: number): Promise<number> {
     stopping: new AbortController(),
     ended(summary) {
       addTo(sums, summary);
+      const [first] = summary.complaints;
+      if (first !== undefined) console.error(`seed ${summary.seed}: ${first.checker}: ${first.text}`);
       progress.at(sums.seeds, `${sums.seeds} of ${count}, ${sums.failures.length} failed`);
     },
     failed: (seed, text) => sums.failures.push({ seed, complaints: [{ checker: "simulation", text }] }),

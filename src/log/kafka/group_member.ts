@@ -99,6 +99,7 @@ export async function joinGroup(options: GroupMemberOptions): Promise<GroupMembe
       batchRecordsMax,
       clock,
       bounds: options.bounds,
+      confirmed: () => loop.confirmed(),
       onTrouble: options.onTrouble,
       wake: fetcher.wake,
       turn: options.turn,

@@ -38,6 +38,8 @@ export type MembershipLoop = {
   generation(): number;
   /** Resolves when the member is in a generation that it may commit in. */
   joined(): Promise<void>;
+  /** Resolves when the group, asked after the call, has answered; what it answered has been followed by then. */
+  confirmed(): Promise<void>;
   /** What is held has changed: join again to have it handed on. */
   joinAgain(): void;
   /** Ends without leaving the group. */
@@ -81,6 +83,7 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
   /** When the round is asked for again, by the monotonic clock: one that left something out, and nothing followed. */
   let openUntilMs = Infinity;
   let rouse = () => {};
+  const unconfirmed: (() => void)[] = [];
   let settled = Promise.withResolvers<void>();
   let isSettled = false;
 
@@ -173,9 +176,11 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
     over.signal.removeEventListener("abort", rouse);
     if (clock.monotonicMs() >= openUntilMs) isJoinDue = true;
     if (isJoinDue || over.signal.aborted) return;
+    const asking = unconfirmed.length;
     const args = { groupGenerationId: generation };
     const { errorCode } = await ask<{ errorCode: number }>("Heartbeat", args);
     await isCurrent(errorCode);
+    for (const confirm of unconfirmed.splice(0, asking)) confirm();
   }
 
   /** Whether the group counts us in; else what follows from it is done, and joining again is due. */
@@ -216,6 +221,11 @@ export async function startMembership(options: MembershipLoopOptions): Promise<M
     instanceId: () => instanceId,
     generation: () => generation,
     joined: () => settled.promise,
+    confirmed: () =>
+      new Promise((resolve) => {
+        unconfirmed.push(resolve);
+        rouse();
+      }),
     joinAgain() {
       isJoinDue = true;
       rouse();

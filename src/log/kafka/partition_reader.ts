@@ -9,7 +9,9 @@
  * The invariant: callbacks never overlap, and none is begun after `revoked` was, or `lost`, or `failed`; whether the
  * partition is still ours is looked at right before each, since records of a partition that has gone may be waiting.
  * Positions are kept here and nowhere else, so a rebalance or a reconnection cannot move them, and an offset that the
- * log does not have is refused, never replaced by the newest. So is a log that was replaced: see continuity.ts.
+ * log does not have is refused, never replaced by the newest. So is a log that was replaced: see continuity.ts. What
+ * would end the process is told only when the group has confirmed that the partition is still ours: a process that was
+ * cut off for long finds the log trimmed below its position, and another one has gone on meanwhile.
  */
 import { WaymarkError } from "../../errors.ts";
 import type { Clock } from "../../time.ts";
@@ -56,6 +58,8 @@ export type KafkaReaderOptions = {
   batchRecordsMax: number;
   clock: Clock;
   bounds(tp: TopicPartition): Promise<LogBounds>;
+  /** Resolves when the group, asked after the call, has answered, and `lose` was called if it answered so. */
+  confirmed(): Promise<void>;
   /** Told each time that `bounds` has lost its patience. */
   onTrouble(message: string): void;
   /** Something is wanted again. */
@@ -72,6 +76,7 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
     phase: "starting" as Phase,
     paused: false,
     handling: false,
+    isFailureTold: false,
     /** The next offset to be fetched. */
     offset: 0,
     end: 0,
@@ -184,8 +189,18 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
     if (at.phase === "releasing") finish("released");
     else at.phase = "failed";
     waiting = [];
-    handlers.failed({ ...tp }, error);
     at.rouse();
+    void tellFailure(error);
+  }
+
+  async function tellFailure(error: unknown): Promise<void> {
+    const endsTheProcess = error instanceof WaymarkError && error.exitCode === 3;
+    if (endsTheProcess && at.phase === "failed") {
+      await options.confirmed();
+      if (at.phase !== "failed") return;
+    }
+    at.isFailureTold = true;
+    handlers.failed({ ...tp }, error);
   }
 
   function finish(phase: Phase): void {
@@ -239,9 +254,8 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
     },
     lose() {
       if (at.phase === "released" || at.phase === "lost") return;
-      const told = at.phase !== "failed";
       finish("lost");
-      if (told) handlers.lost({ ...tp });
+      if (!at.isFailureTold) handlers.lost({ ...tp });
     },
   };
 }

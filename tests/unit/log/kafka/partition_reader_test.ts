@@ -13,6 +13,8 @@ const clock = manualClock();
 let bounds: LogBounds;
 /** What bounds that are asked for wait for. */
 let told: Promise<void>;
+/** What the group's word that the partition is still ours waits for. */
+let heard: Promise<void>;
 let recorder: Recorder;
 let reader: KafkaReader;
 
@@ -25,6 +27,7 @@ const records = (from: number, to: number): LogRecord[] =>
 beforeEach(async () => {
   bounds = { start: 0, end: 10 };
   told = Promise.resolve();
+  heard = Promise.resolve();
   recorder = groupRecorder({ from: () => 5 });
   reader = startKafkaReader({
     ...{ tp, handlers: recorder.handlers, batchRecordsMax: 100, clock },
@@ -33,6 +36,7 @@ beforeEach(async () => {
       await told;
       return asked;
     },
+    confirmed: () => heard,
     onTrouble() {},
     wake() {},
     turn: () => Promise.resolve(),
@@ -122,6 +126,33 @@ describe("a reader in doubt", () => {
     reader.doubt();
     await answer([], 10);
     assert.deepEqual([recorder.empties.map(({ end }) => end), reader.wanted()], [[10], 9]);
+  });
+
+  it("refuses once the group has confirmed that the partition is still ours", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    heard = promise;
+    await answer(records(4, 10), 10);
+    bounds = { start: 11, end: 20 };
+    await reader.outOfRange();
+    await settle();
+    assert.deepEqual([refused(), reader.wanted()], [[], null]);
+    resolve();
+    await settle();
+    assert.deepEqual(refused(), ["log_trimmed"]);
+    reader.lose();
+    assert.deepEqual(recorder.calls.filter((text) => text.startsWith("lost")), []);
+  });
+
+  it("is lost, and refuses nothing, where the group has given the partition to another one", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    heard = promise;
+    await answer(records(4, 10), 10);
+    bounds = { start: 11, end: 20 };
+    await reader.outOfRange();
+    reader.lose();
+    resolve();
+    await settle();
+    assert.deepEqual([refused(), recorder.calls.filter((text) => text.startsWith("lost")).length], [[], 1]);
   });
 
   it("asks anew after a pause of its own", async () => {
