@@ -52,6 +52,7 @@ const [seconds, rate, batch, batches] = [values.seconds, values.rate, values.bat
 ];
 /** A ride after the other; the fifth event repeats its first step. */
 const types = ["requested", "accepted", "started", "completed", "requested"];
+const memorySampleMs = 250;
 const key = "a-key-for-the-benchmark-0123456789";
 
 const folder = await mkdtemp(join(tmpdir(), "waymark-doors-"));
@@ -186,8 +187,6 @@ function figures(latencies: readonly number[]): string {
 }
 
 /** The line of least squares through the second half of a sample a second. */
-const memorySampleMs = 250;
-
 function watchMemory(): { end(): Promise<{ megabytes: number; megabytesMost: number; slope: number }> } {
   const over = new AbortController();
   const samples: number[] = [];

@@ -3,13 +3,22 @@ import { WaymarkError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log, LogRecord, TopicPartition } from "./port.ts";
 
-/** Retention may have passed a reader that was away: it goes on at the start of what is left. */
-export async function readNext(log: Log, tp: TopicPartition, offset: number): Promise<LogRecord[]> {
-  try {
-    return await log.read(tp, offset, limits.fetchRecordsMax);
-  } catch (error) {
-    if (!(error instanceof WaymarkError) || error.code !== "log_trimmed") throw error;
-    const { start } = (await log.bounds(tp.topic))[tp.partition]!;
-    return await log.read(tp, start, limits.fetchRecordsMax);
+/**
+ * At most `maxRecords` (`limits.fetchRecordsMax`) from `offset` on. Retention may have passed it, also since the bounds
+ * of the log were looked up: then what is left is read from its start on.
+ */
+export async function readNext(
+  log: Log,
+  tp: TopicPartition,
+  offset: number,
+  maxRecords: number = limits.fetchRecordsMax,
+): Promise<LogRecord[]> {
+  for (let from = offset;;) {
+    try {
+      return await log.read(tp, from, maxRecords);
+    } catch (error) {
+      if (!(error instanceof WaymarkError) || error.code !== "log_trimmed") throw error;
+      from = (await log.bounds(tp.topic))[tp.partition]!.start;
+    }
   }
 }

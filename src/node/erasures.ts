@@ -13,6 +13,7 @@ import { WaymarkError } from "../errors.ts";
 import { fromUtf8, utf8 } from "../ids.ts";
 import { limits } from "../limits.ts";
 import type { Log, LogRecord } from "../log/port.ts";
+import { readNext } from "../log/read_next.ts";
 import { breathe, type Clock, isoTime, secondMs } from "../time.ts";
 
 export type ErasuresOptions = {
@@ -80,7 +81,7 @@ export async function startErasures(options: ErasuresOptions): Promise<Erasures>
       for (;;) {
         const { start } = (await log.bounds(topic))[partition]!;
         next[partition] = Math.max(next[partition]!, start);
-        const records = await log.read({ topic, partition }, next[partition]!, limits.fetchRecordsMax);
+        const records = await readNext(log, { topic, partition }, next[partition]!);
         if (records.length === 0) break;
         for (const record of records) {
           next[partition] = record.offset + 1;

@@ -9,6 +9,7 @@ import type { Erased } from "../erased.ts";
 import { WaymarkError } from "../errors.ts";
 import type { Fold, Stage } from "../fold.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
+import { readNext } from "../log/read_next.ts";
 import {
   type ContractTopic,
   type TopicName,
@@ -134,7 +135,7 @@ async function refuseOtherFoldVersion(log: Log, topic: string, context: StageCon
   for (const [partition, { start, end }] of (await log.bounds(topic)).entries()) {
     if (end === start) continue;
     // Rules are said once in a while: the newest of a few records that are none.
-    const last = await log.read({ topic, partition }, Math.max(start, end - 20), 20);
+    const last = await readNext(log, { topic, partition }, Math.max(start, end - 20), 20);
     const newer = last.map((record) => newerFormat(record.value))
       .find((found) => found?.generation === context.generation);
     if (newer !== undefined) {

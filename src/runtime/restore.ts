@@ -10,6 +10,7 @@
 import { WaymarkError } from "../errors.ts";
 import type { Fold, Stage } from "../fold.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
+import { readNext } from "../log/read_next.ts";
 import { breathe, type Clock, isoTime, minuteMs } from "../time.ts";
 import { sliceTurn } from "../turns.ts";
 import type { Snapshot } from "./acquire.ts";
@@ -41,7 +42,14 @@ export async function restore<F extends Fold>(
   origin: Origin,
 ): Promise<Restored<F>> {
   const fold = stage.create(tp.partition);
-  if (snapshot === null) return await start(fold, stage, tp, origin);
+  while (snapshot === null) {
+    try {
+      return await start(fold, stage, tp, origin);
+    } catch (error) {
+      // Retention has passed between two looks at the log: it begins elsewhere, and all is looked at anew.
+      if (!(error instanceof WaymarkError && error.code === "log_trimmed")) throw error;
+    }
+  }
   for (const segment of snapshot.segments) {
     for (const entry of unpackEntries(segment)) fold.restore(entry);
     await (origin.clock === undefined ? breathe() : sliceTurn(origin.clock));
@@ -90,7 +98,7 @@ const recordsRead = 1_000;
 async function recall(fold: Fold, log: Log, topic: string): Promise<void> {
   for (const [partition, { start, end }] of (await log.bounds(topic)).entries()) {
     for (let offset = start; offset < end;) {
-      const records = await log.read({ topic, partition }, offset, recordsRead);
+      const records = await readNext(log, { topic, partition }, offset, recordsRead);
       if (records.length === 0) break;
       for (const record of records) fold.recall?.(record);
       offset = records.at(-1)!.offset + 1;

@@ -10,7 +10,9 @@ import { stageContext } from "../../src/node/context.ts";
 import { startPipeline } from "../../src/node/pipeline.ts";
 import { acquire } from "../../src/runtime/acquire.ts";
 import { groupName } from "../../src/runtime/host.ts";
+import { restore } from "../../src/runtime/restore.ts";
 import { memorySnapshots } from "../../src/snapshots/memory.ts";
+import { ridesStage } from "../../src/stages/rides.ts";
 import { dayMs, isoTime, minuteMs, secondMs } from "../../src/time.ts";
 import { codeOf } from "../conformance/eventually.ts";
 import { quick } from "../pipeline/quick.ts";
@@ -90,6 +92,19 @@ function without(log: Log, offset: number): Log {
   return { ...log, read };
 }
 
+/** The log, of which those records are let go right before the first reading at this offset. */
+function trimmedMeanwhile(world: Live, at: TopicPartition & { offset: number }, floor: number): Log {
+  let isTrimmed = false;
+  const read: Log["read"] = async (tp, from, recordsMax) => {
+    if (!isTrimmed && tp.topic === at.topic && tp.partition === at.partition && from === at.offset) {
+      isTrimmed = true;
+      await world.trim((tp) => tp.topic === at.topic && tp.partition === at.partition ? floor : 0);
+    }
+    return await world.log.read(tp, from, recordsMax);
+  };
+  return { ...world.log, read };
+}
+
 describe("row 10: a start over a log that does not fit the snapshot", () => {
   it("refuses a log that was trimmed above it: log_trimmed", async () => {
     const world = await crashed();
@@ -140,6 +155,44 @@ describe("row 10: a start over a log that does not fit the snapshot", () => {
     );
     assert.deepEqual(world.stopped, []);
     await world.stop();
+  });
+
+  it("takes a log that is trimmed below the snapshot between a look at its bounds and the next", async () => {
+    const world = await crashed();
+    await world.send("ride-events", partition, request("ride-9", world.clock.nowMs()));
+    const { foldVersion } = stageContext(quick);
+    const tp = { topic: "ride-events", partition };
+    const log = trimmedMeanwhile(world, { ...tp, offset: 4 }, 5);
+    const identity = { foldVersion, generation: 1, logEpoch: 0 };
+    const snapshot = await acquire({ store: world.store, key, tp, log, identity });
+    assert.equal(snapshot?.manifest.next_offset, 5);
+    assert.equal((await log.bounds(tp.topic))[partition]!.start, 5);
+  });
+
+  it("begins cold in a log that is trimmed between a look at its bounds and the next", async () => {
+    const world = await crashed();
+    for (let n = 5; n < 9; n++) {
+      await world.send("ride-events", partition, request(`ride-${n}`, world.clock.nowMs()));
+    }
+    const tp = { topic: "ride-events", partition };
+    await world.trim(() => 2);
+    const log = trimmedMeanwhile(world, { ...tp, offset: 2 }, 7);
+    const restored = await restore(ridesStage(stageContext(quick)), tp, null, { log, group: "any" });
+    assert.equal(restored.nextOffset, 7);
+  });
+
+  it("starts where the newest partials are trimmed between a look at their bounds and the next", async () => {
+    const world = await crashed();
+    const topic = "city-partials-g1";
+    const ends = (await world.log.bounds(topic)).map(({ end }) => end);
+    const target = ends.findIndex((end) => end > 0);
+    const at = { topic, partition: target, offset: Math.max(0, ends[target]! - 20) };
+    const pipeline = await startPipeline({
+      ...{ config: quick, store: world.store, clock: world.clock, input: { kind: "live" } },
+      ...{ log: trimmedMeanwhile(world, at, ends[target]!), onStopped: () => {} },
+    });
+    assert.equal((await world.log.bounds(topic))[target]!.start, ends[target]);
+    pipeline.abandon();
   });
 
   it("refuses topics with another partition count: topic_mismatch", async () => {
