@@ -71,7 +71,7 @@ export const limits = {
   bodyBytesMax: 5 * 1024 * 1024,
   /** Items of one ingestion request. */
   bodyItemsMax: 10_000,
-  /** Connections of one process; a further one takes the place of one that asks nothing. */
+  /** Connections of one process; a further one takes the place of one that asks nothing, or has not asked all yet. */
   connectionsMax: 2_000,
   /** Bytes of a request's first line and headers, and how many headers. */
   headersBytesMax: 16 * 1024,
@@ -84,7 +84,7 @@ export const limits = {
   silentMs: 60 * secondMs,
   /** Time a client has for sending its body. */
   bodyMs: 10 * secondMs,
-  /** Requests being handled at once; more are answered 503. */
+  /** Requests being handled at once, bodies that are on their way aside; more are answered 503. */
   requestsMax: 1_000,
   /** Bytes of all bodies held at once, until the log has answered for them; more are answered 503. */
   bodiesBytesMax: 64 * 1024 * 1024,

@@ -60,7 +60,8 @@ export type App = {
 export function createApp({ handles, config, clock, defect, audit, ...given }: AppOptions): App {
   const bounds: DoorBounds = { ...doorBounds, ...given.bounds };
   const gate = createGate(config, clock);
-  const readBody = createBodyReader({ clock, bounds });
+  let inHand = 0;
+  const readBody = createBodyReader({ clock, bounds, awaited: (change) => void (inHand -= change) });
   const limits = createRateLimits(given.rates ?? noRates, { clock, bounds });
   const clients = createEventClients({ handles, bounds });
   const streams = createStreams({ handles, clock, bounds, clients });
@@ -78,7 +79,6 @@ export function createApp({ handles, config, clock, defect, audit, ...given }: A
   const app = new Hono<DoorEnvironment>();
   const run = clock.nowMs().toString(36);
   let requests = 0;
-  let inHand = 0;
 
   app.use("*", async (context, next) => {
     const id = requestId(context.req.header("x-request-id")) ?? `${run}-${(++requests).toString(36)}`;

@@ -2,6 +2,9 @@
  * A request's body as bytes, taken in under three bounds: its size, the time it takes, and the bytes of all bodies
  * held at once. Each is checked as the bytes arrive; a stated Content-Length can only make the refusal come sooner.
  *
+ * A request whose body is on its way is not in hand yet: it costs a connection and the bytes that have come, and a
+ * thousand clients that send a byte a second keep nobody else out.
+ *
  * Bytes are held until the log has answered for them, also beyond the answer to the client: a log that hangs makes
  * clients wait and then go elsewhere, and never fills the memory.
  */
@@ -20,7 +23,14 @@ export type TakenBody = {
 
 export type BodyReader = (request: Request) => Promise<TakenBody | Refused>;
 
-export function createBodyReader({ clock, bounds }: { clock: Clock; bounds: DoorBounds }): BodyReader {
+export type BodyReaderOptions = {
+  clock: Clock;
+  bounds: DoorBounds;
+  /** Told of each body: 1 when it is awaited, -1 when it is there, or never will be. Default: nobody is. */
+  awaited?: (change: 1 | -1) => void;
+};
+
+export function createBodyReader({ clock, bounds, awaited = () => {} }: BodyReaderOptions): BodyReader {
   let heldBytes = 0;
 
   return async (request) => {
@@ -47,7 +57,9 @@ export function createBodyReader({ clock, bounds }: { clock: Clock; bounds: Door
       metrics.bodiesBytes.set(heldBytes);
       ownBytes = 0;
     };
+    awaited(1);
     const raw = await arrive(request, { clock, bounds, hold });
+    awaited(-1);
     const body = raw.ok ? inflate(raw.bytes, encoding, bounds) : raw;
     if (!body.ok) {
       release();

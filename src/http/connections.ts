@@ -3,10 +3,11 @@
  * that are turned away before there is a request: by the server's parser, never by a handler.
  *
  *   connection ─► room? ──────────────────────────────► fresh ─ request ─► busy ─ answered ─► idle ─ request ─► busy …
- *                  └ none: the longest of leaving, fresh, idle is closed; only busy ones: it is closed itself
+ *                  └ none: the longest of leaving, fresh, idle, sending is closed; only busy ones: it is closed itself
  *
- * Those who have asked nothing yet go first, then those who ask nothing at the moment: a thousand silent connections
- * cannot keep out somebody with a question. `leaving` have had their last word and are given a moment to read it.
+ * Those who have asked nothing yet go first, then those who ask nothing at the moment, then those whose request is not
+ * whole yet: two thousand connections that are silent, or send a byte a second, cannot keep out somebody with a
+ * question. `leaving` have had their last word and are given a moment to read it.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -22,6 +23,9 @@ export type ConnectionGuard = {
   closeQuiet(): void;
 };
 
+/** Requests of a connection that are not answered yet. */
+type Asking = { count: number; newest: IncomingMessage };
+
 export function guardConnections(
   server: Server,
   { bounds, clock }: { bounds: DoorBounds; clock: Clock },
@@ -30,7 +34,7 @@ export function guardConnections(
   const leaving = new Set<Duplex>();
   const fresh = new Set<Duplex>();
   const idle = new Set<Duplex>();
-  const asking = new Map<Duplex, number>();
+  const asking = new Map<Duplex, Asking>();
 
   function takeIn(socket: Duplex): void {
     open.add(socket);
@@ -75,32 +79,41 @@ export function guardConnections(
     // What comes after a refusal, or from a client that has gone, concerns nobody.
     socket.on("error", () => socket.destroy());
     if (open.size < bounds.connectionsMax) return takeIn(socket);
-    const [quiet] = Object.entries({ leaving, fresh, idle }).filter(([, sockets]) => sockets.size > 0);
-    if (quiet === undefined) {
+    const leaver = longest();
+    if (leaver === null) {
       metrics.connectionsRefused.inc({ code: "overloaded" });
       return void socket.destroy();
     }
-    const [state, sockets] = quiet;
-    const [longest] = sockets;
-    metrics.connectionsEvicted.inc({ state });
-    open.delete(longest!);
-    sockets.delete(longest!);
-    longest!.destroy();
+    metrics.connectionsEvicted.inc({ state: leaver.state });
+    for (const sockets of [open, leaving, fresh, idle, asking]) sockets.delete(leaver.socket);
+    leaver.socket.destroy();
     takeIn(socket);
   });
 
-  server.on("request", ({ socket }: IncomingMessage, outgoing: ServerResponse) => {
+  /** Who makes room; null when all are busy. */
+  function longest(): { state: string; socket: Duplex } | null {
+    for (const [state, sockets] of Object.entries({ leaving, fresh, idle })) {
+      const [socket] = sockets;
+      if (socket !== undefined) return { state, socket };
+    }
+    for (const [socket, { newest }] of asking) if (!newest.complete) return { state: "sending", socket };
+    return null;
+  }
+
+  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const { socket } = incoming;
     fresh.delete(socket);
     idle.delete(socket);
-    const count = (asking.get(socket) ?? 0) + 1;
-    asking.set(socket, count);
-    if (count > bounds.pipelinedMax && !socket.destroyed) {
+    const asked = asking.get(socket) ?? { count: 0, newest: incoming };
+    asked.count++;
+    asked.newest = incoming;
+    asking.set(socket, asked);
+    if (asked.count > bounds.pipelinedMax && !socket.destroyed) {
       metrics.connectionsRefused.inc({ code: "overloaded" });
       socket.destroy();
     }
     outgoing.once("close", () => {
-      const left = (asking.get(socket) ?? 1) - 1;
-      if (left > 0) return void asking.set(socket, left);
+      if (--asked.count > 0) return;
       asking.delete(socket);
       if (open.has(socket) && !leaving.has(socket)) idle.add(socket);
     });

@@ -124,7 +124,7 @@ export const metrics = {
   ),
   connectionsEvicted: counter(
     "waymark_http_connections_evicted_total",
-    "Connections without a request closed to make room for another one, by what they were doing.",
+    "Connections without a whole request closed to make room for another one, by what they were doing.",
     ["state"],
   ),
   erasures: counter("waymark_erasures_asked_total", "Requests to erase a rider's data."),

@@ -222,7 +222,27 @@ describe("row 27: clients that mean ill, and clients that are ill", () => {
     });
   });
 
-  it("only connections without a request make room", async () => {
+  it("slow bodies in every place: who asks is answered in the place of the slowest", async () => {
+    await withDoors({ connectionsMax: 6, requestsMax: 2 }, async ({ open, appended }) => {
+      const slow = await Promise.all(Array.from({ length: 6 }, open));
+      for (const raw of slow) {
+        await raw.send(head("content-length: 500") + '{"ride_id":');
+        await eventually(
+          "it has come so far",
+          async () => (await metrics.bodiesBytes.get()).values[0]!.value > 0,
+        );
+      }
+      const comer = await open();
+      for (let n = 0; n < 3; n++) {
+        await comer.send(honest);
+        assert.equal((await comer.answer()).status, 202);
+      }
+      assert.equal(await slow[0]!.closed(), "");
+      assert.equal(appended(), 3);
+    });
+  });
+
+  it("only connections without a whole request make room", async () => {
     await withDoors({ connectionsMax: 3 }, async ({ open }) => {
       const streams = async () => (await metrics.streams.get()).values[0]?.value;
       const busy = await Promise.all([open(), open(), open()]);
