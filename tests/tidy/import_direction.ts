@@ -110,8 +110,8 @@ export const importTable: Readonly<Record<string, Row>> = {
       "root",
       "telemetry",
       "src/log/port.ts",
-      // A replaced log is refused in the same words at a start and by a reader.
       "src/log/read_next.ts",
+      // A replaced log is refused in the same words at a start and by a reader.
       "src/log/refusals.ts",
       "src/log/topics.ts",
       "src/snapshots/port.ts",
