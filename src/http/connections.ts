@@ -3,11 +3,11 @@
  * that are turned away before there is a request: by the server's parser, never by a handler.
  *
  *   connection ─► room? ──────────────────────────────► fresh ─ request ─► busy ─ answered ─► idle ─ request ─► busy …
- *                  └ none: the longest of leaving, fresh, idle, sending is closed; only busy ones: it is closed itself
+ *                  └ none: somebody without a whole request is closed; all busy: it is closed itself
  *
- * Those who have asked nothing yet go first, then those who ask nothing at the moment, then those whose request is not
- * whole yet: two thousand connections that are silent, or send a byte a second, cannot keep out somebody with a
- * question. `leaving` have had their last word and are given a moment to read it.
+ * `leaving`, who have had their last word and are given a moment to read it, make room first, then `fresh` ones, who
+ * have asked nothing yet, then whoever was `idle`, or `sending` a request, for the longest: two thousand connections
+ * that are silent, or send a byte a second, cannot keep out somebody with a question.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -24,7 +24,7 @@ export type ConnectionGuard = {
 };
 
 /** Requests of a connection that are not answered yet. */
-type Asking = { count: number; newest: IncomingMessage };
+type Asking = { count: number; newest: IncomingMessage; sinceMs: number };
 
 export function guardConnections(
   server: Server,
@@ -33,7 +33,8 @@ export function guardConnections(
   const open = new Set<Duplex>();
   const leaving = new Set<Duplex>();
   const fresh = new Set<Duplex>();
-  const idle = new Set<Duplex>();
+  /** Since when, by the monotonic clock. */
+  const idle = new Map<Duplex, number>();
   const asking = new Map<Duplex, Asking>();
 
   function takeIn(socket: Duplex): void {
@@ -92,19 +93,23 @@ export function guardConnections(
 
   /** Who makes room; null when all are busy. */
   function longest(): { state: string; socket: Duplex } | null {
-    for (const [state, sockets] of Object.entries({ leaving, fresh, idle })) {
+    for (const [state, sockets] of Object.entries({ leaving, fresh })) {
       const [socket] = sockets;
       if (socket !== undefined) return { state, socket };
     }
-    for (const [socket, { newest }] of asking) if (!newest.complete) return { state: "sending", socket };
-    return null;
+    const [quiet] = idle;
+    const slow = asking.entries().find(([, { newest }]) => !newest.complete);
+    if (slow !== undefined && (quiet === undefined || slow[1].sinceMs < quiet[1])) {
+      return { state: "sending", socket: slow[0] };
+    }
+    return quiet === undefined ? null : { state: "idle", socket: quiet[0] };
   }
 
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { socket } = incoming;
     fresh.delete(socket);
     idle.delete(socket);
-    const asked = asking.get(socket) ?? { count: 0, newest: incoming };
+    const asked = asking.get(socket) ?? { count: 0, newest: incoming, sinceMs: clock.monotonicMs() };
     asked.count++;
     asked.newest = incoming;
     asking.set(socket, asked);
@@ -115,7 +120,7 @@ export function guardConnections(
     outgoing.once("close", () => {
       if (--asked.count > 0) return;
       asking.delete(socket);
-      if (open.has(socket) && !leaving.has(socket)) idle.add(socket);
+      if (open.has(socket) && !leaving.has(socket)) idle.set(socket, clock.monotonicMs());
     });
   });
 
@@ -140,7 +145,7 @@ export function guardConnections(
   return {
     part,
     closeQuiet() {
-      for (const socket of [...fresh, ...idle]) socket.destroy();
+      for (const socket of [...fresh, ...idle.keys()]) socket.destroy();
     },
   };
 }
