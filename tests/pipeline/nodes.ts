@@ -37,7 +37,7 @@ export type Nodes = AsyncDisposable & {
   log: Log;
   nodes: Node[];
   start(name: string): Promise<Node>;
-  /** All partitions run, and everything in the log is folded. */
+  /** All partitions run, on all nodes that there are enough for, and everything in the log is folded. */
   settled(): Promise<void>;
   /** Everything that the processes said. */
   said: string[];
@@ -125,6 +125,13 @@ async function isSettled(log: Log, nodes: readonly Node[]): Promise<boolean> {
   const count = Object.values(["ride-events", "driver-locations", "city-partials"] as const)
     .reduce((sum, topic) => sum + first.pipeline.context.partitions[topic], 0);
   if (running.length !== count) return false;
+  // Who has just come is given some in the next round of the group: until then the others run all.
+  const idle = nodes.filter(({ service }) =>
+    hostsOf(service.pipeline).every((host) => host.actors.size === 0)
+  );
+  if (idle.length > Math.max(0, nodes.length - first.pipeline.context.partitions["ride-events"])) {
+    return false;
+  }
   for (const { tp, nextOffset } of running) {
     if ((await log.bounds(tp.topic))[tp.partition]!.end !== nextOffset) return false;
   }
