@@ -9,9 +9,10 @@
  * The invariant: callbacks never overlap, and none is begun after `revoked` was, or `lost`, or `failed`; whether the
  * partition is still ours is looked at right before each, since records of a partition that has gone may be waiting.
  * Positions are kept here and nowhere else, so a rebalance or a reconnection cannot move them, and an offset that the
- * log does not have is refused, never replaced by the newest. So is a log that was replaced: see continuity.ts. What
- * would end the process is told only when the group has confirmed that the partition is still ours: a process that was
- * cut off for long finds the log trimmed below its position, and another one has gone on meanwhile.
+ * log does not have is refused, never replaced by the newest. So is a log that was replaced: see continuity.ts. A
+ * log that begins beyond the position is told of only when the group has confirmed that the partition is still ours: a
+ * process that was cut off for long finds it so, and another one has gone on meanwhile. A log that is another one is
+ * told of at once, before what stands there is taken for what was.
  */
 import { WaymarkError } from "../../errors.ts";
 import type { Clock } from "../../time.ts";
@@ -194,8 +195,8 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
   }
 
   async function tellFailure(error: unknown): Promise<void> {
-    const endsTheProcess = error instanceof WaymarkError && error.exitCode === 3;
-    if (endsTheProcess && at.phase === "failed") {
+    const isTrimmed = error instanceof WaymarkError && error.code === "log_trimmed";
+    if (isTrimmed && at.phase === "failed") {
       await options.confirmed();
       if (at.phase !== "failed") return;
     }
