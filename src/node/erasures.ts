@@ -79,8 +79,6 @@ export async function startErasures(options: ErasuresOptions): Promise<Erasures>
   async function readOn(): Promise<void> {
     for (let partition = 0; partition < next.length; partition++) {
       for (;;) {
-        const { start } = (await log.bounds(topic))[partition]!;
-        next[partition] = Math.max(next[partition]!, start);
         const records = await readNext(log, { topic, partition }, next[partition]!);
         if (records.length === 0) break;
         for (const record of records) {
