@@ -275,24 +275,17 @@ function gather(
  * all their events lie in its future for a while: what is open at a boundary is then what it was in the silence.
  */
 function cameBack(partials: readonly EvidenceRecord[]): boolean {
-  const silentAtMs = new Map<string, number | null>();
+  const silentAt = new Map<string, number>();
   for (const record of partials) {
-    const { source, idle, watermark_ms: watermarkMs } = jsonOf<PartialSeen>(record);
+    const { source, next_offset: nextOffset, idle } = jsonOf<PartialSeen>(record);
     const name = `${source.topic}/${source.partition}`;
-    const silentMs = silentAtMs.get(name);
-    if (silentMs !== undefined && watermarkMs !== undefined && (watermarkMs ?? 0) > (silentMs ?? 0)) {
-      return true;
-    }
-    if (idle !== undefined) silentAtMs.set(name, watermarkMs ?? null);
+    if (nextOffset > (silentAt.get(name) ?? Infinity)) return true;
+    if (idle !== undefined && nextOffset > 0) silentAt.set(name, nextOffset);
   }
   return false;
 }
 
-type PartialSeen = {
-  source: { topic: string; partition: number };
-  watermark_ms?: number | null;
-  idle?: unknown;
-};
+type PartialSeen = { source: { topic: string; partition: number }; next_offset: number; idle?: unknown };
 
 /** Points that show only in what is left. */
 function notePoints(evidence: Evidence, { sometimes }: Points): void {
