@@ -58,7 +58,7 @@ export type Door = {
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const bounds: DoorBounds = { ...doorBounds, ...options.bounds };
   const { host, port, clock } = options;
-  const engine = await openEngine({ path: options.path, bounds, clock });
+  const engine = await openEngine({ path: options.path, bounds, clock, writes: options.access === "all" });
   const answer = answering(engine, { ...options, bounds });
   try {
     const server = Deno.serve({ hostname: host, port, onListen: () => undefined }, answer);

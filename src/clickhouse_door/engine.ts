@@ -12,9 +12,14 @@
  * Statements run on threads of ClickHouse's; 24 at once hold the event loop for about 10 ms together. chdb lets a
  * closed session go only when what ran beside it has ended, so those count until then. With the last session of a
  * process it ends ClickHouse itself, and the next one starts it anew, tables, thread pools and all: one stays open.
+ *
+ * Where the door may write, every writer's statement is looked after (lost_writes.ts): chdb alone would call one
+ * stored that a full disk refused, which no server does.
  */
 import { Session } from "chdb";
 import { messageOf, WaymarkError } from "../errors.ts";
+import { fromUtf8 } from "../ids.ts";
+import { type GuardedStatements, guardWrites, LostWrites } from "../sinks/lost_writes.ts";
 import type { Clock } from "../time.ts";
 import type { Asked } from "./asked.ts";
 import type { DoorBounds } from "./bounds.ts";
@@ -42,7 +47,7 @@ export type Engine = {
 
 /** The data under `path` must be free or in use by this process. Throws data_dir_in_use. */
 export async function openEngine(
-  { path, bounds, clock }: { path: string; bounds: DoorBounds; clock: Clock },
+  { path, bounds, clock, writes }: { path: string; bounds: DoorBounds; clock: Clock; writes: boolean },
 ): Promise<Engine> {
   const turns = takeTurns(bounds);
   const running = new Set<Promise<unknown>>();
@@ -116,7 +121,22 @@ export async function openEngine(
     }
   }
 
+  function ownStatements(): GuardedStatements {
+    const asked = { database: null, parameters: [], settings: [], readOnly: false, format: "JSONEachRow" };
+    return {
+      async query<Row>(sql: string): Promise<Row[]> {
+        const text = fromUtf8((await answer({ ...asked, statement: sql })).bytes);
+        return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Row);
+      },
+      async command(sql) {
+        await answer({ ...asked, statement: sql });
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
   const first = openSession(path);
+  const guard = writes ? guardWrites(ownStatements(), clock) : null;
   const lines = async (sql: string) => (await run(first, sql)).text().trim().split("\n");
   const [[timezone = "UTC"], tableFunctions] = [
     await lines("SELECT timezone()"),
@@ -129,9 +149,12 @@ export async function openEngine(
       const refused = await turns.wait(gone);
       if (refused !== null) return refused;
       try {
+        if (guard === null) return await answer(question);
+        if (!question.readOnly) return await guard.watched(() => answer(question));
+        await guard.whole();
         return await answer(question);
       } catch (thrown) {
-        return failureOf(thrown);
+        return thrown instanceof LostWrites ? refuse("NOT_ENOUGH_SPACE", thrown.message) : failureOf(thrown);
       } finally {
         turns.done();
       }
@@ -142,6 +165,7 @@ export async function openEngine(
       await clock.sleep(bounds.closeMs, over.signal);
       if (!over.signal.aborted) await run(first, endReaders, "Null");
       await ended;
+      await guard?.close();
       for (const { session } of idle.splice(0)) letGo(session);
       await Promise.all(closing);
       first.close();

@@ -113,7 +113,11 @@ export function openServer({ url }: { url: string }): Analytics {
 }
 
 /** A server that cannot write says so itself. */
-const unguarded: WriteGuard = { watched: (write) => write(), repairs: () => "", close: async () => {} };
+const unguarded: WriteGuard = {
+  watched: (write) => write(),
+  whole: () => Promise.resolve(),
+  close: async () => {},
+};
 
 /** The port over any way of making a client. */
 function overSessions(
@@ -128,7 +132,7 @@ function overSessions(
       const insert = async (client: ClickHouseClient) => {
         const query =
           `INSERT INTO ${table} (${columns.join(", ")}) SETTINGS ${insertSettings(lines.length)}` +
-          `, insert_deduplication_token = ${quoted(token + guard.repairs())} FORMAT JSONCompactEachRow\n`;
+          `, insert_deduplication_token = ${quoted(token)} FORMAT JSONCompactEachRow\n`;
         await client.command({ query: query + lines.join("\n") });
       };
       return writing.run(
@@ -144,8 +148,9 @@ function overSessions(
         },
       );
     },
-    query<Row>(sql: string, parameters: QueryParameters = {}) {
-      return reading.run(`query "${firstLine(sql)}"`, (client) => rowsOf<Row>(client, sql, parameters));
+    async query<Row>(sql: string, parameters: QueryParameters = {}) {
+      await guard.whole();
+      return await reading.run(`query "${firstLine(sql)}"`, (client) => rowsOf<Row>(client, sql, parameters));
     },
     async command(sql) {
       const command = (client: ClickHouseClient) => client.command({ query: sql });

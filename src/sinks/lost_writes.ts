@@ -11,7 +11,12 @@
  * `system.detached_parts`), and those that had been merged into them count again: ClickHouse keeps them for eight
  * minutes (`old_parts_lifetime`), and for longer while their table is detached. So nothing that was answered is lost,
  * as long as a look comes within that time; a process that dies before loads its parts anew by itself.
+ *
+ * The tokens of inserts are forgotten with it: ClickHouse would take an insert that was set aside, and comes again,
+ * for one that it has. So they are at the first look, after whatever an earlier process died of.
  */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { type Clock, secondMs } from "../time.ts";
 
 /** The guard's own way to ClickHouse. */
@@ -22,15 +27,18 @@ export type GuardedStatements = {
 };
 
 export type WriteGuard = {
-  /** Runs what writes. Throws when the disk refused a write meanwhile, whoever's it was; the tables are whole then. */
+  /** Runs what writes. Throws LostWrites when the disk refused a write meanwhile, whoever's it was. */
   watched<T>(write: () => Promise<T>): Promise<T>;
-  /**
-   * Differs after each opening and each mending: ends an insert's token, because what had the token before may have
-   * been set aside since, while ClickHouse remembers the token.
-   */
-  repairs(): string;
+  /** Resolves when no table is away to be mended: what reads waits for it. Never throws. */
+  whole(): Promise<void>;
   close(): Promise<void>;
 };
+
+export class LostWrites extends Error {
+  constructor() {
+    super("the disk refused writes meanwhile, so it is not known what is stored");
+  }
+}
 
 /** Between two looks while nothing is inserted: a fiftieth of the time for which merged parts are kept. */
 const lookMs = 10 * secondMs;
@@ -39,16 +47,17 @@ const failedWritesSql =
   "SELECT toFloat64(sum(value)) AS failed FROM system.events WHERE name = 'WriteBufferFromFileDescriptorWriteFailed'";
 
 const tablesSql =
-  "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY name";
+  "SELECT database, name, data_paths AS paths FROM system.tables WHERE engine LIKE '%MergeTree' " +
+  "AND database NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA') ORDER BY database, name";
+
+type Table = { database: string; name: string; paths: string[] };
 
 export function guardWrites(statements: GuardedStatements, clock: Clock): WriteGuard {
   const closing = new AbortController();
   /** Failed writes of which the tables show nothing any more. Of the process, so those of an earlier opening count. */
   let settled: number | null = null;
-  const openedMs = clock.nowMs();
-  let mends = 0;
   /** Detached, and not attached again yet. */
-  const away = new Set<string>();
+  const away = new Map<string, Table>();
   let looking: Promise<void> | null = null;
 
   async function failedWrites(): Promise<number> {
@@ -58,28 +67,32 @@ export function guardWrites(statements: GuardedStatements, clock: Clock): WriteG
 
   async function look(): Promise<void> {
     const failed = await failedWrites();
-    settled ??= failed;
     if (failed === settled && away.size === 0) return;
     await mend();
     settled = failed;
-    mends++;
   }
 
   /** What fails in between is gone on with by the next one. */
   async function mend(): Promise<void> {
-    for (const name of await tables()) {
-      away.add(name);
-      await statements.command(`DETACH TABLE \`${name}\` ${besideOthers}`);
+    for (const [name, table] of await tables()) {
+      away.set(name, table);
+      await statements.command(`DETACH TABLE ${name} ${besideOthers}`);
     }
     const there = await tables();
-    for (const name of away) {
-      if (!there.includes(name)) await statements.command(`ATTACH TABLE \`${name}\``);
+    for (const [name, { paths }] of away) {
+      if (!there.has(name)) {
+        for (const path of paths) {
+          await rm(join(path, "deduplication_logs"), { recursive: true, force: true });
+        }
+        await statements.command(`ATTACH TABLE ${name}`);
+      }
       away.delete(name);
     }
   }
 
-  async function tables(): Promise<string[]> {
-    return (await statements.query<{ name: string }>(tablesSql)).map(({ name }) => name);
+  async function tables(): Promise<Map<string, Table>> {
+    const found = await statements.query<Table>(tablesSql);
+    return new Map(found.map((table) => [`${named(table.database)}.${named(table.name)}`, table]));
   }
 
   /** One at a time, and one that begins now. */
@@ -91,23 +104,29 @@ export function guardWrites(statements: GuardedStatements, clock: Clock): WriteG
 
   async function keepLooking(): Promise<void> {
     while (!closing.signal.aborted) {
-      await clock.sleep(lookMs, closing.signal);
       // What fails here is tried again, and told to the next insert.
-      if (!closing.signal.aborted) await lookAnew().catch(() => {});
+      await lookAnew().catch(() => {});
+      await clock.sleep(lookMs, closing.signal);
     }
   }
 
   const watching = keepLooking();
+  const whole = async () => await looking?.catch(() => {});
   return {
+    whole,
     async watched(write) {
+      await whole();
       if (settled === null || away.size > 0) await lookAnew();
       const before = settled;
-      const result = await write();
+      const result = await write().catch(async (thrown) => {
+        // What it asked for may just have been away.
+        await whole();
+        throw settled === before ? thrown : new LostWrites();
+      });
       await lookAnew();
       if (settled === before) return result;
-      throw new Error("the disk refused writes meanwhile, so it is not known what is stored");
+      throw new LostWrites();
     },
-    repairs: () => `#${openedMs}-${mends}`,
     async close() {
       closing.abort();
       await watching;
@@ -115,6 +134,8 @@ export function guardWrites(statements: GuardedStatements, clock: Clock): WriteG
     },
   };
 }
+
+const named = (name: string): string => "`" + name.replaceAll("\\", "\\\\").replaceAll("`", "\\`") + "`";
 
 /** Views and dictionaries over a table are no reason to keep it. */
 const besideOthers = "SETTINGS check_table_dependencies = 0, check_referential_table_dependencies = 0";
