@@ -115,13 +115,17 @@ async function chaos(bed: Bed): Promise<void> {
   await row("everything comes to rest", async () => {
     await until("every process is ready", () => allReady(workers), readyMs);
     await until("every window is closed", () => isQuiet(bed, newestMs), quietMs);
-    await until("ClickHouse has everything", async () => (await notCopied(bed)).length === 0, quietMs);
+    await allCopied(bed);
     return bed.plain ? "folded and closed" : "folded, closed, and in ClickHouse";
   });
   await watches.keepers.stop();
   await judge(bed, { told, sent, probes });
   await judgeProcesses(bed, { told, disasters, ...watches });
   await Promise.all([watches.recoveries.stop(), watches.progress.stop()]);
+}
+
+async function allCopied(bed: Bed): Promise<void> {
+  await until("ClickHouse has everything", async () => (await notCopied(bed)).length === 0, quietMs);
 }
 
 async function strikeOut(bed: Bed, disasters: Disasters, progress: Progress): Promise<Told> {
@@ -177,7 +181,7 @@ async function judge(
     await row("ClickHouse equals the topics", async () => {
       const analytics = openServer({ url: bed.variables.CLICKHOUSE_URL! });
       try {
-        return await tablesAreExact(log, naming, analytics);
+        return await tablesAreExact(log, naming, analytics, () => allCopied(bed));
       } finally {
         await analytics.close();
       }

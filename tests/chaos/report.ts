@@ -31,7 +31,9 @@ export function recoveryTable(all: readonly Recovery[], sessionMs: number): stri
   });
   const seconds = all.filter((r) => r.how === "killed").map((r) => r.seconds);
   const goal = sessionMs / 1_000 + 5;
-  const goalLine = `p95 of killed ${percentile(seconds, 0.95).toFixed(1)} s, goal below ${goal} s`;
+  const goalLine = seconds.length === 0
+    ? "no process was killed while it had partitions"
+    : `p95 of killed ${percentile(seconds, 0.95).toFixed(1)} s, goal below ${goal} s`;
   return [line("partitions of", ["times", ...headings("served")]), ...lines, goalLine].join("\n");
 }
 
