@@ -6,14 +6,18 @@
  * Folds alone, in one process without a log: ride events are decoded, folded and told to the cities, whose folds merge
  * them and make windows; both stages are flushed every 2,000 events. Each row is a process of its own with the same
  * events but for what the row says. Before what is measured, every fold is given as long a history as its window is, an
- * event a minute and city, so that a window of a day has all its panes. Microseconds of CPU and bytes of keys and values
- * published, in both stages, per event; the heap and buffers that a ride takes are measured where rides are what grows.
+ * event a minute and city, so that a window of a day has all its panes.
+ *
+ * An event costs twice: `fold` is what the rides' stage does with each, and `updates` is everything that is done to tell
+ * others of it, in both stages, up to the records of windows. Both in microseconds of CPU per event. How many records are
+ * told of by an event depends on how many events share one, so beside it stands what one record costs. The heap and
+ * buffers that a ride takes are measured where rides are what grows.
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { readConfig } from "../src/config.ts";
-import { type Fold, Outbox } from "../src/fold.ts";
+import { type Fold, Outbox, type Output } from "../src/fold.ts";
 import { utf8 } from "../src/ids.ts";
 import { stageContext } from "../src/node/context.ts";
 import { citiesStage } from "../src/stages/cities.ts";
@@ -22,11 +26,12 @@ import { minuteMs } from "../src/time.ts";
 import { scaleEvents, type ScaleWork } from "./scale_events.ts";
 
 type Row = { of: string; label: string; work: Partial<ScaleWork> };
+/** Per event. */
 type Cost = {
-  ridesMicros: number;
-  citiesMicros: number;
+  foldMicros: number;
+  updateMicros: number;
+  records: number;
   bytesPerRide: number | null;
-  publishedBytes: number;
 };
 
 const rows: Row[] = [
@@ -79,33 +84,37 @@ if (values.one !== undefined) {
 } else {
   const wanted = values.only.split(",");
   const costs: [Row, Cost][] = [];
-  console.log("us of CPU per event     rides  cities     sum  bytes published  bytes per ride");
+  console.log(
+    "us of CPU per event                  fold updates     sum   records  us a record   bytes per ride",
+  );
   for (const row of rows.filter(({ of }) => wanted.includes(of))) {
     const cost = await inChild({ ...usual, events: Number(values.events), ...row.work });
     costs.push([row, cost]);
-    const sum = cost.ridesMicros + cost.citiesMicros;
-    const figures = [cost.ridesMicros, cost.citiesMicros, sum].map((n) => n.toFixed(2).padStart(7)).join(" ");
-    const bytes = cost.bytesPerRide === null ? "" : Math.round(cost.bytesPerRide).toLocaleString("en");
-    const told = Math.round(cost.publishedBytes).toLocaleString("en");
-    console.log(`${row.label.padEnd(34)}${figures} ${told.padStart(16)}${bytes.padStart(16)}`);
+    const { foldMicros, updateMicros, records, bytesPerRide } = cost;
+    const figures = [foldMicros, updateMicros, foldMicros + updateMicros].map((n) =>
+      n.toFixed(2).padStart(7)
+    );
+    const shared = [records.toFixed(3).padStart(9), (updateMicros / records).toFixed(1).padStart(12)];
+    const bytes = bytesPerRide === null ? "" : Math.round(bytesPerRide).toLocaleString("en").padStart(16);
+    console.log(`${row.label.padEnd(34)}${[...figures, ...shared].join(" ")} ${bytes}`);
   }
   console.log(chart(costs));
 }
 
-/** A bar for each row, all to one scale: what the rides cost, then what the cities cost. */
+/** A bar for each row, all to one scale: folding, then what tells of it. */
 function chart(costs: readonly [Row, Cost][]): string {
   const width = 48;
-  const most = Math.max(...costs.map(([, { ridesMicros, citiesMicros }]) => ridesMicros + citiesMicros));
-  const bars = costs.map(([{ of, label }, { ridesMicros, citiesMicros }], i) => {
-    const sum = ridesMicros + citiesMicros;
-    const [rides, all] = [ridesMicros, sum].map((micros) => Math.round(micros / most * width)) as [
+  const most = Math.max(...costs.map(([, { foldMicros, updateMicros }]) => foldMicros + updateMicros));
+  const bars = costs.map(([{ of, label }, { foldMicros, updateMicros }], i) => {
+    const sum = foldMicros + updateMicros;
+    const [fold, all] = [foldMicros, sum].map((micros) => Math.round(micros / most * width)) as [
       number,
       number,
     ];
     const gap = i > 0 && costs[i - 1]![0].of !== of ? "\n" : "";
-    return `${gap}${label.padEnd(34)}${"█".repeat(rides)}${"░".repeat(all - rides)} ${sum.toFixed(1)}`;
+    return `${gap}${label.padEnd(34)}${"█".repeat(fold)}${"░".repeat(all - fold)} ${sum.toFixed(1)}`;
   });
-  return ["", "us of CPU per event: █ rides, ░ cities", "", ...bars].join("\n");
+  return ["", "us of CPU per event: █ fold, ░ updates", "", ...bars].join("\n");
 }
 
 async function inChild(work: ScaleWork): Promise<Cost> {
@@ -132,7 +141,7 @@ function measure(work: ScaleWork): Cost {
   );
   for (const fold of sources) fold.since(0);
   const [toCities, windows] = [new Outbox(), new Outbox()];
-  const cost: Cost = { ridesMicros: 0, citiesMicros: 0, bytesPerRide: null, publishedBytes: 0 };
+  const cost: Cost = { foldMicros: 0, updateMicros: 0, records: 0, bytesPerRide: null };
   const ends = sources.map(() => 0);
   let told = 0;
   let measured = 0;
@@ -152,12 +161,13 @@ function measure(work: ScaleWork): Cost {
         const record = { offset, timestampMs: logMs, key: keyBytes, value: utf8(value), headers: null };
         return [partition, record] as const;
       });
-      const ridesMicros = cpuMicros(() => {
+      const foldMicros = cpuMicros(() => {
         for (const [partition, record] of chunk) sources[partition]!.fold(record, toCities);
-        for (const fold of sources) fold.flush(toCities);
       });
-      const outputs = toCities.take();
-      const citiesMicros = cpuMicros(() => {
+      let outputs: Output[] = [];
+      const updateMicros = cpuMicros(() => {
+        for (const fold of sources) fold.flush(toCities);
+        outputs = toCities.take();
         for (const { topic, key, value, partition } of outputs) {
           if (topic !== "city-partials") continue;
           const record = { offset: told++, timestampMs: 0, key, value, headers: null };
@@ -165,22 +175,19 @@ function measure(work: ScaleWork): Cost {
         }
         for (const fold of targets) while (!fold.flush(windows)) windows.take();
       });
-      const published = [...outputs, ...windows.take()].reduce(
-        (n, { key, value }) => n + key.length + value.length,
-        0,
-      );
+      const records = outputs.length + windows.take().length;
       if (kind !== "measured") continue;
-      cost.ridesMicros += ridesMicros;
-      cost.citiesMicros += citiesMicros;
-      cost.publishedBytes += published;
+      cost.foldMicros += foldMicros;
+      cost.updateMicros += updateMicros;
+      cost.records += records;
       measured += chunk.length;
     }
   }
   return {
-    ridesMicros: cost.ridesMicros / measured,
-    citiesMicros: cost.citiesMicros / measured,
+    foldMicros: cost.foldMicros / measured,
+    updateMicros: cost.updateMicros / measured,
+    records: cost.records / measured,
     bytesPerRide: cost.bytesPerRide,
-    publishedBytes: cost.publishedBytes / measured,
   };
 }
 
