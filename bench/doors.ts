@@ -8,8 +8,8 @@
  * 1. single   `--rate` requests a second of one ride event each
  * 2. batches  `--batches` requests a second of `--batch` events each
  * 3. again    the same batches over and over: state does not grow any more, so memory that does is the doors'
- * 4. hostile  (with --hostile) repeated singles at a quarter of the rate, alone and then beside the clients of row 27:
- *             10,000 silent connections, slow headers, slow bodies, bombs, 500 headers, from a process of their own
+ * 4. hostile  (with --hostile) repeated singles at a quarter of the rate, alone and then beside the clients of row 27,
+ *             from a process of their own: with a key, without one, and without one in bursts (hostile_clients.ts)
  *
  * `--warm` is how many seconds of singles go before: a process that was just begun runs code that is not compiled yet,
  * and at 2,000 requests a second needs about twenty of them to be as quick as it gets on two cores.
@@ -129,27 +129,29 @@ async function hostile(load: Load): Promise<void> {
   const request = (n: number) => repeated[n % repeated.length]!;
   const alone = await told("alone", load, request);
   const clients = new URL("hostile_clients.ts", import.meta.url).pathname;
-  const attack = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", clients, String(port), key],
-    stdout: "piped",
-  }).spawn();
-  const ready = attack.stdout.getReader();
-  await ready.read();
-  const beside = await told("beside", load, request);
-  attack.kill("SIGKILL");
-  await attack.status;
-  await ready.cancel();
   const p99 = (measured: Measured) => percentile(measured.latencies, 0.99);
+  for (const [of, how] of [["a key", "even"], ["no key", "even"], ["no key", "bursts"]] as const) {
+    const attack = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", clients, String(port), of === "no key" ? "none" : key, how],
+      stdout: "piped",
+    }).spawn();
+    const ready = attack.stdout.getReader();
+    await ready.read();
+    const beside = await told(`${of}, ${how}`, load, request);
+    attack.kill("SIGKILL");
+    await attack.status;
+    await ready.cancel();
+    console.log(
+      `          p99 × ${
+        (p99(beside) / p99(alone)).toFixed(2)
+      }, memory at most ${beside.megabytesMost} MB, ` +
+        `${alone.megabytesMost} MB alone`,
+    );
+  }
   const text = await (await fetch(`${worker.url}/metrics`)).text();
   const counted = [...text.matchAll(/^waymark_http_connections_(\w+)_total\{\w+="(\w+)"\} (\d+)$/gm)];
   console.log(
     `          ${counted.map(([, how, what, count]) => `${how} ${what} ${n(Number(count))}`).join(", ")}`,
-  );
-  console.log(
-    `hostile   p99 × ${
-      (p99(beside) / p99(alone)).toFixed(2)
-    }, memory at most ${beside.megabytesMost} MB beside, ` +
-      `${alone.megabytesMost} MB alone`,
   );
 }
 

@@ -1,18 +1,22 @@
 /**
  * The clients of row 27 of the faults, all at once and for as long as the process lives, for bench/doors.ts:
  *
- *   deno run -A bench/hostile_clients.ts PORT KEY
+ *   deno run -A bench/hostile_clients.ts PORT KEY even|bursts
  *
- * All have a key, so that they get as far as they can.
- * 10,000 connections that say nothing, opened again ten seconds after they are closed, and a hundred at a time of each of the others
- * a few times a second. A line is printed when the first of them are all there.
+ * With KEY "none" they are refused before their bodies; with one they get as far as they can. 10,000 connections that say
+ * nothing are opened, and opened again some ten seconds after they are closed; beside them 500 a second of the others, of
+ * each kind in turn. `even`: one after the other. `bursts`: a hundred of a kind at once, and the silent ones in waves. A
+ * line is printed when the first of them are all there.
  */
 import { gzipSync } from "node:zlib";
 import { utf8 } from "../src/ids.ts";
 import { systemClock } from "../src/time.ts";
 
-const [port, key] = [Number(Deno.args[0]), Deno.args[1]];
+const [port, key, bursts] = [Number(Deno.args[0]), Deno.args[1], Deno.args[2] === "bursts"];
 const silentConnections = 10_000;
+const othersPerSecond = 500;
+const atOnce = bursts ? 100 : 1;
+const awayMs = 10_000;
 const post =
   `POST /v1/events HTTP/1.1\r\nhost: h\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\n`;
 
@@ -36,9 +40,11 @@ for (let i = 0; i < silentConnections; i++) {
 }
 await begun.promise;
 console.log(`${silentConnections} connections were opened`);
+const begunMs = systemClock.monotonicMs();
 for (let turn = 0;; turn++) {
-  await Promise.all(Array.from({ length: 100 }, () => say(unkind[turn % unkind.length]!)));
-  await systemClock.sleep(200);
+  for (let i = 0; i < atOnce; i++) void say(unkind[turn % unkind.length]!);
+  const nextMs = begunMs + (turn + 1) * atOnce * 1_000 / othersPerSecond;
+  await systemClock.sleep(Math.max(0, nextMs - systemClock.monotonicMs()));
 }
 
 /** A connection that says nothing, and another one when it has been closed. */
@@ -48,7 +54,7 @@ async function stay(): Promise<void> {
     if (++opened === silentConnections) begun.resolve();
     await connection?.read(new Uint8Array(1_024)).catch(() => null);
     connection?.close();
-    await systemClock.sleep(10_000);
+    await systemClock.sleep(bursts ? awayMs : awayMs * (0.5 + Math.random()));
   }
 }
 
