@@ -16,7 +16,6 @@
  * for one that it has. So they are at the first look, after whatever an earlier process died of.
  */
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { type Clock, secondMs } from "../time.ts";
 
 /** The guard's own way to ClickHouse. */
@@ -82,7 +81,7 @@ export function guardWrites(statements: GuardedStatements, clock: Clock): WriteG
     for (const [name, { paths }] of away) {
       if (!there.has(name)) {
         for (const path of paths) {
-          await rm(join(path, "deduplication_logs"), { recursive: true, force: true });
+          await rm(`${path}/deduplication_logs`, { recursive: true, force: true });
         }
         await statements.command(`ATTACH TABLE ${name}`);
       }

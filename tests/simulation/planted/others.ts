@@ -109,8 +109,8 @@ export const otherBugs: readonly Bug[] = [
     changes: [
       change(
         "src/sinks/lost_writes.ts",
-        'await rm(join(path, "deduplication_logs"), { recursive: true, force: true });',
-        'join(path, "deduplication_logs");',
+        "await rm(`${path}/deduplication_logs`, { recursive: true, force: true });",
+        "",
       ),
     ],
   },
