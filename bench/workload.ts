@@ -35,11 +35,15 @@ export type WorkloadOptions = {
   startMs?: number;
   /** Events a second of event time. */
   perSecond?: number;
+  /** How many cities there are; 50 unless given. */
+  cities?: number;
 };
 
 export const workloadStartMs = Date.UTC(2026, 0, 15, 18);
 export const eventsPerSecond = 1_000;
-export const cities = Array.from({ length: 50 }, (_, i) => `city-${String(i + 1).padStart(2, "0")}`);
+export const cityNames = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `city-${String(i + 1).padStart(2, "0")}`);
+export const cities = cityNames(50);
 const riders = 92_000;
 const driversPerRider = 0.2;
 const types = ["requested", "accepted", "started", "completed", "cancelled"] as const;
@@ -53,23 +57,35 @@ const bucketMs = 100;
 const buckets = rideMsMax / bucketMs + 2;
 const endsAfterMs = 20 * minuteMs;
 
-const shares = (() => {
-  const weights = cities.map((_, i) => 1 / (i + 1));
+type Places = {
+  names: readonly string[];
+  /** The city of each of 65,536 equal shares. */
+  cityOfShare: Uint16Array;
+  ridersOfCity: number[];
+  firstRider: Uint32Array;
+};
+
+function placesOf(names: readonly string[]): Places {
+  const weights = names.map((_, i) => 1 / (i + 1));
   const sum = weights.reduce((a, b) => a + b, 0);
-  return weights.map((weight) => weight / sum);
-})();
-/** The city of each of 65,536 equal shares. */
-const cityOfShare = Uint8Array.from(shares.flatMap((share, city) => {
-  const before = shares.slice(0, city).reduce((a, b) => a + b, 0);
-  return Array(Math.round((before + share) * 65_536) - Math.round(before * 65_536)).fill(city);
-}));
-const ridersOfCity = shares.map((share) => Math.ceil(share * riders));
-const firstRider = ridersOfCity.map((_, city) => ridersOfCity.slice(0, city).reduce((a, b) => a + b, 0));
+  const cityOfShare = new Uint16Array(65_536);
+  const firstRider = new Uint32Array(names.length);
+  const ridersOfCity = weights.map((weight) => Math.ceil(weight / sum * riders));
+  let before = 0;
+  for (const [city, weight] of weights.entries()) {
+    const share = weight / sum;
+    cityOfShare.fill(city, Math.round(before * 65_536), Math.round((before + share) * 65_536));
+    before += share;
+    if (city > 0) firstRider[city] = firstRider[city - 1]! + ridersOfCity[city - 1]!;
+  }
+  return { names, cityOfShare, ridersOfCity, firstRider };
+}
 
 /** In the order of the log. */
 export function* workload(options: WorkloadOptions): Generator<WorkloadEvent> {
   const { startMs = workloadStartMs, perSecond = eventsPerSecond } = options;
   const rideGapMs = secondMs * eventsPerRide / perSecond;
+  const places = placesOf(cityNames(options.cities ?? cities.length));
   const wheel: number[][] = Array.from({ length: buckets }, () => []);
   const stamp = stamper();
   let ride = Math.ceil(-rideMsMax / rideGapMs);
@@ -87,7 +103,7 @@ export function* workload(options: WorkloadOptions): Generator<WorkloadEvent> {
       for (const packed of due) {
         if (given++ === options.events) break;
         const due = Math.floor(packed / 4);
-        const event = eventOf(due, packed - 4 * due, { startMs, rideGapMs, stamp });
+        const event = eventOf(due, packed - 4 * due, { startMs, rideGapMs, stamp, places });
         lastMs = Math.max(lastMs, event.timeMs);
         yield { ...event, partition: options.partitionOf(event.key) };
       }
@@ -118,11 +134,18 @@ const logMsOf = (ride: number, step: number, rideGapMs: number) =>
 function eventOf(
   ride: number,
   step: number,
-  { startMs, rideGapMs, stamp }: { startMs: number; rideGapMs: number; stamp: (timeMs: number) => string },
+  { startMs, rideGapMs, stamp, places }: {
+    startMs: number;
+    rideGapMs: number;
+    stamp: (timeMs: number) => string;
+    places: Places;
+  },
 ): Omit<WorkloadEvent, "partition"> {
   const timeMs = startMs + timeMsOf(ride, step, rideGapMs);
   const type = isCancelled(ride) && step === 2 ? "cancelled" : types[step]!;
+  const { names, cityOfShare, ridersOfCity, firstRider } = places;
   const city = cityOfShare[hash(ride, 8) >>> 16]!;
+  const name = names[city]!;
   const rider = firstRider[city]! + hash(ride, 9) % ridersOfCity[city]!;
   const estimatedFareCents = 400 + hash(ride, 10) % 2_600;
   const id = `ride-${String(ride + 1e9).slice(-10)}`;
@@ -133,10 +156,10 @@ function eventOf(
   const driver = hash(ride, 15) % Math.ceil(ridersOfCity[city]! * driversPerRider);
   const value =
     `{"event_type":"${type}","ride_id":"${id}","timestamp":"${stamp(timeMs)}","event_id":"${id}-${step}",` +
-    `"city":"${cities[city]}","user_id":"user-${String(rider).padStart(6, "0")}",` +
+    `"city":"${name}","user_id":"user-${String(rider).padStart(6, "0")}",` +
     (step === 0
       ? ""
-      : `"driver_id":"driver-${cities[city]!.slice(-2)}-${String(driver).padStart(5, "0")}",`) +
+      : `"driver_id":"driver-${name.slice("city-".length)}-${String(driver).padStart(5, "0")}",`) +
     `"pickup":${place(11)},"dropoff":${place(13)},"estimated_fare":${(estimatedFareCents / 100).toFixed(2)}` +
     (type === "completed" ? `,"fare":${((estimatedFareCents + 50) / 100).toFixed(2)}` : "") +
     (type === "cancelled"

@@ -29,7 +29,8 @@ const panesPerWindow = 5;
 /** Events come no further behind the newest one. */
 const disorderMsMax = 5 * secondMs;
 
-export function newRecount(): Recount {
+/** `names`: of the workload's cities. */
+export function newRecount(names: readonly string[] = cities): Recount {
   const panes = new Map<number, (Pane | undefined)[]>();
   const counted = new Map<string, WindowFigures>();
   let newestMs = -Infinity;
@@ -38,13 +39,13 @@ export function newRecount(): Recount {
   function close(untilMinute: number): void {
     if (openFrom === Infinity) return;
     for (; openFrom + panesPerWindow <= untilMinute; openFrom++) {
-      for (let city = 0; city < cities.length; city++) {
+      for (let city = 0; city < names.length; city++) {
         const held = [];
         for (let i = 0; i < panesPerWindow; i++) {
           const pane = panes.get(openFrom + i)?.[city];
           if (pane !== undefined) held.push(pane);
         }
-        if (held.length > 0) counted.set(keyOf(cities[city]!, openFrom * minuteMs), sum(held));
+        if (held.length > 0) counted.set(keyOf(names[city]!, openFrom * minuteMs), sum(held));
       }
       panes.delete(openFrom);
     }

@@ -1,7 +1,8 @@
 /**
  * The same topic and the same query on Waymark and on others, in one run.
  *
- *   deno task bench:peers [--events 1000000] [--runs 1] [--systems waymark,flink-process,…] [--json FILE]
+ *   deno task bench:peers [--events 1000000] [--runs 1] [--systems waymark,flink-process,…]
+ *       [--cities 50] [--json FILE]
  *
  * Of the canonical workload (bench/workload.ts) two topics are filled, with `--events` and with a quarter of them. Each
  * system reads each topic from its beginning, alone, and is done when every window it published equals the recount. Its
@@ -24,11 +25,12 @@ const { values } = parseArgs({
   options: {
     events: { type: "string", default: "1000000" },
     runs: { type: "string", default: "1" },
+    cities: { type: "string", default: "50" },
     systems: { type: "string", default: systems.map(({ name }) => name).join(",") },
     json: { type: "string" },
   },
 });
-const [events, runs] = [Number(values.events), Number(values.runs)];
+const [events, runs, cities] = [Number(values.events), Number(values.runs), Number(values.cities)];
 const chosen = systemsNamed(values.systems);
 /** A system that has published nothing for so long, and is not done, has failed. */
 const stalledMs = 3 * minuteMs;
@@ -44,7 +46,7 @@ try {
     `${cpus().length} cores, ${
       cpus()[0]!.model.trim()
     }; Deno ${Deno.version.deno}; Kafka on the same machine; ` +
-      `load ${loadavg()[0]!.toFixed(1)}`,
+      `${cities} cities; load ${loadavg()[0]!.toFixed(1)}`,
   );
   const sizes = [Math.round(events / 4), events];
   // What makes its own topics reads a topic of its own; the others read one and the same.
@@ -54,7 +56,9 @@ try {
     const names = readers.flatMap((reader) =>
       Array.from({ length: runs }, (_, run) => nameOf(reader, size, run))
     );
-    for (const filled of await fillTopics(brokers, names, size)) topics.set(filled.prefix, filled);
+    for (const filled of await fillTopics(brokers, names, { events: size, cities })) {
+      topics.set(filled.prefix, filled);
+    }
   }
   for (let run = 0; run < runs; run++) {
     for (const size of sizes) {

@@ -5,7 +5,7 @@ import { specsOf } from "../../src/node/pipeline.ts";
 import { openConfiguredKafka } from "../../src/node/parts.ts";
 import { stageContext } from "../../src/node/context.ts";
 import { hourMs, systemClock } from "../../src/time.ts";
-import { workload } from "../workload.ts";
+import { cityNames, workload } from "../workload.ts";
 import { newRecount, type WindowFigures } from "../workload_recount.ts";
 
 export type Filled = { prefix: string; events: number; input: string; expected: Map<string, WindowFigures> };
@@ -17,16 +17,17 @@ const outputPartitions = 6;
 export async function fillTopics(
   brokers: string,
   prefixes: readonly string[],
-  events: number,
+  { events, cities = 50 }: { events: number; cities?: number },
 ): Promise<Filled[]> {
   const kept: { log: Log; topic: string }[] = [];
   for (const prefix of prefixes) {
     kept.push({ log: await logWithTopics(brokers, prefix), topic: `${prefix}ride-events` });
   }
   const { partitionOf, partitions } = stageContext(readConfig({}));
-  const recount = newRecount();
+  const recount = newRecount(cityNames(cities));
   const made = workload({
     events,
+    cities,
     partitions: partitions["ride-events"],
     partitionOf: (key) => partitionOf("ride-events", key),
   });

@@ -21,7 +21,7 @@ describe("bench:peers", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "waymark-peers-test-"));
     log = await openKafkaLog({ brokers, clock: systemClock });
-    filled = (await fillTopics(brokers.join(","), [freshPrefix()], events))[0]!;
+    filled = (await fillTopics(brokers.join(","), [freshPrefix()], { events }))[0]!;
   });
   after(async () => {
     await log.close();
