@@ -1,5 +1,24 @@
 /** What a process has cost so far, as the kernel counts it. Linux. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+
+/** The process, and all that it has started and they; none when it has ended. */
+export function processTree(pid: number): number[] {
+  try {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter((child) => child !== "")
+    );
+    return [pid, ...children.flatMap((child) => processTree(Number(child)))];
+  } catch {
+    return [];
+  }
+}
+
+/** Of the whole tree. */
+export function treeCost(pid: number): { cpuSeconds: number; peakMb: number } {
+  const sum = (cost: (pid: number) => number) =>
+    processTree(pid).reduce((total, pid) => total + cost(pid), 0);
+  return { cpuSeconds: sum(cpuSeconds), peakMb: sum(peakMb) };
+}
 
 /** User and system time of all its threads, in seconds: fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms. */
 export function cpuSeconds(pid: number): number {

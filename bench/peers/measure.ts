@@ -8,7 +8,7 @@ import process from "node:process";
 import { freePorts } from "../../src/commands/services/launched.ts";
 import type { Log } from "../../src/log/port.ts";
 import { secondMs, systemClock } from "../../src/time.ts";
-import { cpuSeconds, peakMb } from "../process_cost.ts";
+import { processTree, treeCost } from "../process_cost.ts";
 import { type Verdict, watchResults } from "./results.ts";
 import { home, type System } from "./systems.ts";
 import { type Filled, makeOutput } from "./topics.ts";
@@ -16,7 +16,7 @@ import { type Filled, makeOutput } from "./topics.ts";
 export type Measured = {
   system: string;
   events: number;
-  /** Of the process alone: Kafka's is not in it. */
+  /** Of the system's processes alone: Kafka's is not in it. */
   cpuSeconds: number;
   seconds: number;
   peakMb: number;
@@ -31,7 +31,13 @@ const pollMs = 100;
 export async function measure(
   system: System,
   filled: Filled,
-  { log, brokers, folder, stalledMs }: { log: Log; brokers: string; folder: string; stalledMs: number },
+  { log, brokers, redisUrl, folder, stalledMs }: {
+    log: Log;
+    brokers: string;
+    redisUrl: string;
+    folder: string;
+    stalledMs: number;
+  },
 ): Promise<Measured> {
   const place = join(folder, `${filled.prefix}${system.name}`);
   await mkdir(join(place, "state"), { recursive: true });
@@ -42,7 +48,7 @@ export async function measure(
   const loadBefore = loadavg()[0]!;
   const startedMs = systemClock.monotonicMs();
   const said = join(place, "output.log");
-  const started = begin(system.start({ brokers, ...filled, folder: place, port: port! }), said);
+  const started = begin(system.start({ brokers, redisUrl, ...filled, folder: place, port: port! }), said);
   let cost = { cpuSeconds: 0, peakMb: 0 };
   let seen = { records: 0, atMs: startedMs };
   try {
@@ -51,7 +57,7 @@ export async function measure(
       if (started.exitCode !== null || started.signalCode !== null) {
         throw new Error(`${system.label} ended: ${(await readFile(said, "utf8")).slice(-2_000)}`);
       }
-      cost = { cpuSeconds: cpuSeconds(started.pid!), peakMb: peakMb(started.pid!) };
+      cost = treeCost(started.pid!);
       const records = results.records();
       if (records > seen.records) seen = { records, atMs: systemClock.monotonicMs() };
       if (systemClock.monotonicMs() - seen.atMs > stalledMs) break;
@@ -89,6 +95,6 @@ export function begin(
 export async function ended(started: ChildProcess): Promise<void> {
   if (started.exitCode !== null || started.signalCode !== null) return;
   const exit = new Promise((resolve) => started.once("exit", resolve));
-  process.kill(started.pid!, "SIGKILL");
+  for (const pid of processTree(started.pid!)) process.kill(pid, "SIGKILL");
   await exit;
 }

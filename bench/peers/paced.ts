@@ -22,7 +22,7 @@ import { readConfig } from "../../src/config.ts";
 import { stageContext } from "../../src/node/context.ts";
 import { minuteMs, secondMs, systemClock } from "../../src/time.ts";
 import { percentile } from "../../tests/chaos/recoveries.ts";
-import { cpuSeconds, peakMb } from "../process_cost.ts";
+import { treeCost } from "../process_cost.ts";
 import { cities, workload } from "../workload.ts";
 import { keyOf } from "../workload_recount.ts";
 import { begin, ended } from "./measure.ts";
@@ -50,7 +50,7 @@ const patienceMs = 10 * secondMs;
 await makeSystems(chosen);
 const folder = await mkdtemp(join(tmpdir(), "waymark-paced-"));
 const services = await startServices({ folder: join(folder, "services") });
-const brokers = services.variables.KAFKA_BROKERS;
+const { KAFKA_BROKERS: brokers, REDIS_URL: redisUrl } = services.variables;
 const log = await openKafkaLog({ brokers: brokers.split(","), clock: systemClock });
 try {
   console.log(
@@ -71,7 +71,7 @@ try {
 
 async function one(system: System): Promise<void> {
   const prefix = `paced-${system.name}.`;
-  const place = { brokers, prefix, input: `${prefix}ride-events`, folder: join(folder, prefix) };
+  const place = { brokers, redisUrl, prefix, input: `${prefix}ride-events`, folder: join(folder, prefix) };
   await mkdir(join(place.folder, "state"), { recursive: true });
   await makeTopics(brokers, prefix);
   const output = system.output.topic(prefix);
@@ -85,9 +85,10 @@ async function one(system: System): Promise<void> {
     const measuredFromMs = systemClock.nowMs() + warm * secondMs;
     const sending = send(log, place.input, sightings);
     await systemClock.sleep(warm * secondMs);
-    const before = cpuSeconds(started.pid!);
+    const before = treeCost(started.pid!);
     await sending;
-    const cpu = cpuSeconds(started.pid!) - before;
+    const cost = treeCost(started.pid!);
+    const cpu = cost.cpuSeconds - before.cpuSeconds;
     const took = (systemClock.nowMs() - measuredFromMs) / secondMs;
     const untilMs = systemClock.monotonicMs() + patienceMs;
     while (sightings.open() > 0 && systemClock.monotonicMs() < untilMs) await systemClock.sleep(100);
@@ -95,7 +96,7 @@ async function one(system: System): Promise<void> {
     const [p50, p99, max] = [0.5, 0.99, 1].map((share) => percentile(seen, share).toFixed(0).padStart(6));
     console.log(
       `${system.label.padEnd(32)} ${p50}  ${p99}  ${max}  ${(100 * cpu / took).toFixed(0).padStart(11)}  ` +
-        `${String(peakMb(started.pid!)).padStart(7)}  ${loadBefore.toFixed(1)}` +
+        `${String(cost.peakMb).padStart(7)}  ${loadBefore.toFixed(1)}` +
         (sightings.open() > 0 ? `  ${sightings.open()} never seen` : ""),
     );
     await sightings.close();

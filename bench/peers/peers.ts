@@ -38,7 +38,7 @@ const stalledMs = 3 * minuteMs;
 await makeSystems(chosen);
 const folder = await mkdtemp(join(tmpdir(), "waymark-peers-"));
 const services = await startServices({ folder: join(folder, "services") });
-const brokers = services.variables.KAFKA_BROKERS;
+const { KAFKA_BROKERS: brokers, REDIS_URL: redisUrl } = services.variables;
 const log = await openKafkaLog({ brokers: brokers.split(","), clock: systemClock });
 const measured: Measured[] = [];
 try {
@@ -85,7 +85,7 @@ function nameOf(reader: string, size: number, run: number): string {
 }
 
 async function one(system: System, filled: Filled): Promise<void> {
-  const result = await measure(system, filled, { log, brokers, folder, stalledMs });
+  const result = await measure(system, filled, { log, brokers, redisUrl, folder, stalledMs });
   measured.push(result);
   const { cpuSeconds, seconds, peakMb, verdict, loadBefore } = result;
   console.log(

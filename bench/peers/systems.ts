@@ -9,7 +9,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runToEnd } from "../../src/commands/services/launched.ts";
 
-export type Place = { brokers: string; prefix: string; input: string; folder: string; port: number };
+export type Place = {
+  brokers: string;
+  redisUrl: string;
+  prefix: string;
+  input: string;
+  folder: string;
+  port: number;
+};
 
 export type System = {
   /** What `--systems` calls it. */
@@ -77,21 +84,26 @@ function peer(
 }
 
 /** It makes the topics of its results itself, and so needs input of its own. */
-function waymark(name: string, label: string, differs: string, more: Record<string, string> = {}): System {
+function waymark(
+  name: string,
+  label: string,
+  differs: string,
+  more: (place: Place) => Record<string, string> = () => ({}),
+): System {
   return {
     ...{ name, label, differs },
     output: { topic: (prefix) => `${prefix}analytics-aggregated`, own: true },
-    start: ({ brokers, prefix, folder, port }) => ({
+    start: (place) => ({
       command: Deno.execPath(),
       args: ["run", "--no-prompt", "--no-check", "-A", "src/main.ts", "start"],
       env: {
-        KAFKA_BROKERS: brokers,
-        WAYMARK_TOPIC_PREFIX: prefix,
-        WAYMARK_GROUP: `${prefix}waymark`,
-        WAYMARK_DATA_DIR: join(folder, "state"),
-        WAYMARK_PORT: String(port),
+        KAFKA_BROKERS: place.brokers,
+        WAYMARK_TOPIC_PREFIX: place.prefix,
+        WAYMARK_GROUP: `${place.prefix}waymark`,
+        WAYMARK_DATA_DIR: join(place.folder, "state"),
+        WAYMARK_PORT: String(place.port),
         WAYMARK_CLICKHOUSE: "off",
-        ...more,
+        ...more(place),
       },
     }),
   };
@@ -120,9 +132,19 @@ export const systems: readonly System[] = [
     "more: every event checked, duplicates removed by event_id, a state machine and a fact per ride, windows every " +
       "100 ms with 14 more figures, partials through Kafka, snapshots, state over HTTP",
   ),
-  waymark("waymark-1s", "Waymark, updates every second", "as above, with the updates of the others", {
+  waymark("waymark-1s", "Waymark, updates every second", "as above, with the updates of the others", () => ({
     WAYMARK_FLUSH_MS: "1000",
-  }),
+  })),
+  waymark(
+    "waymark-2-workers",
+    "Waymark, two workers",
+    "as Waymark, in two processes that share the partitions, with snapshots in Redis",
+    ({ redisUrl, prefix }) => ({
+      WAYMARK_WORKERS: "2",
+      REDIS_URL: redisUrl,
+      WAYMARK_REDIS_PREFIX: `${prefix.slice(0, -1)}:`,
+    }),
+  ),
   peer(
     "waymark-windows",
     "Waymark, windows only",

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { measure } from "../../bench/peers/measure.ts";
 import { type System, systems } from "../../bench/peers/systems.ts";
@@ -18,23 +19,29 @@ describe("bench:peers", () => {
   let folder: string;
   let log: Log;
   let filled: Filled;
+  /** A topic of its own for the system whose results have the same name as another's. */
+  let shared: Filled;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "waymark-peers-test-"));
     log = await openKafkaLog({ brokers, clock: systemClock });
-    filled = (await fillTopics(brokers.join(","), [freshPrefix()], { events }))[0]!;
+    [filled, shared] = await fillTopics(brokers.join(","), [freshPrefix(), freshPrefix()], { events }) as [
+      Filled,
+      Filled,
+    ];
   });
   after(async () => {
     await log.close();
     await rm(folder, { recursive: true, force: true });
   });
-  const options = (stalledMs: number) => ({ log, brokers: brokers.join(","), folder, stalledMs });
+  const redisUrl = process.env.REDIS_URL ?? assert.fail("set REDIS_URL; `waymark services` prints it");
+  const options = (stalledMs: number) => ({ log, brokers: brokers.join(","), redisUrl, folder, stalledMs });
   const named = (name: string) => systems.find((system) => system.name === name)!;
 
-  for (const name of ["waymark", "waymark-windows", "kafkajs-deno", "kafkajs-node"]) {
+  for (const name of ["waymark", "waymark-2-workers", "waymark-windows", "kafkajs-deno", "kafkajs-node"]) {
     it(`${name} publishes every window of the recount, and its cost is read`, async () => {
       const { correct, verdict, cpuSeconds, peakMb } = await measure(
         named(name),
-        filled,
+        name === "waymark-2-workers" ? shared : filled,
         options(2 * minuteMs),
       );
       assert.ok(correct, JSON.stringify(verdict));
