@@ -9,9 +9,9 @@
  * event a minute and city, so that a window of a day has all its panes.
  *
  * An event costs twice: `fold` is what the rides' stage does with each, and `updates` is everything that is done to tell
- * others of it, in both stages, up to the records of windows. Both in microseconds of CPU per event. How many records are
- * told of by an event depends on how many events share one, so beside it stands what one record costs. The heap and
- * buffers that a ride takes are measured where rides are what grows.
+ * others of it, in both stages, up to the records of windows. Both in microseconds of CPU per event. What is told of is
+ * shared by the events between two flushes: beside it stand the bytes of keys and values published per event. The heap
+ * and buffers that a ride takes are measured where rides are what grows.
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -30,7 +30,7 @@ type Row = { of: string; label: string; work: Partial<ScaleWork> };
 type Cost = {
   foldMicros: number;
   updateMicros: number;
-  records: number;
+  publishedBytes: number;
   bytesPerRide: number | null;
 };
 
@@ -85,18 +85,19 @@ if (values.one !== undefined) {
   const wanted = values.only.split(",");
   const costs: [Row, Cost][] = [];
   console.log(
-    "us of CPU per event                  fold updates     sum   records  us a record   bytes per ride",
+    "us of CPU per event                  fold updates     sum  bytes published  bytes per ride",
   );
   for (const row of rows.filter(({ of }) => wanted.includes(of))) {
     const cost = await inChild({ ...usual, events: Number(values.events), ...row.work });
     costs.push([row, cost]);
-    const { foldMicros, updateMicros, records, bytesPerRide } = cost;
+    const { foldMicros, updateMicros, publishedBytes, bytesPerRide } = cost;
     const figures = [foldMicros, updateMicros, foldMicros + updateMicros].map((n) =>
       n.toFixed(2).padStart(7)
     );
-    const shared = [records.toFixed(3).padStart(9), (updateMicros / records).toFixed(1).padStart(12)];
-    const bytes = bytesPerRide === null ? "" : Math.round(bytesPerRide).toLocaleString("en").padStart(16);
-    console.log(`${row.label.padEnd(34)}${[...figures, ...shared].join(" ")} ${bytes}`);
+    const bytes = [publishedBytes, bytesPerRide].map((n) =>
+      (n === null ? "" : Math.round(n).toLocaleString("en")).padStart(16)
+    );
+    console.log(`${row.label.padEnd(34)}${figures.join(" ")} ${bytes.join("")}`);
   }
   console.log(chart(costs));
 }
@@ -141,7 +142,7 @@ function measure(work: ScaleWork): Cost {
   );
   for (const fold of sources) fold.since(0);
   const [toCities, windows] = [new Outbox(), new Outbox()];
-  const cost: Cost = { foldMicros: 0, updateMicros: 0, records: 0, bytesPerRide: null };
+  const cost: Cost = { foldMicros: 0, updateMicros: 0, publishedBytes: 0, bytesPerRide: null };
   const ends = sources.map(() => 0);
   let told = 0;
   let measured = 0;
@@ -175,18 +176,21 @@ function measure(work: ScaleWork): Cost {
         }
         for (const fold of targets) while (!fold.flush(windows)) windows.take();
       });
-      const records = outputs.length + windows.take().length;
+      const published = [...outputs, ...windows.take()].reduce(
+        (n, { key, value }) => n + key.length + value.length,
+        0,
+      );
       if (kind !== "measured") continue;
       cost.foldMicros += foldMicros;
       cost.updateMicros += updateMicros;
-      cost.records += records;
+      cost.publishedBytes += published;
       measured += chunk.length;
     }
   }
   return {
     foldMicros: cost.foldMicros / measured,
     updateMicros: cost.updateMicros / measured,
-    records: cost.records / measured,
+    publishedBytes: cost.publishedBytes / measured,
     bytesPerRide: cost.bytesPerRide,
   };
 }
