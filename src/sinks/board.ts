@@ -3,7 +3,8 @@
  *
  * It belongs to no group and commits nothing. Windows are read from the offset of (log clock − 3 h) on, alerts from
  * the start of their log (few, and one that has been firing for four hours must not be missed). What it shows is
- * chosen by `rev`, so it may read a record twice, late or in any order and end the same.
+ * chosen by `rev`, so it may read a record twice, late or in any order and end the same. Of the versions of a window
+ * that one read brings only the newest is looked into: a process that starts has hours of them before it.
  *
  *   analytics-aggregated ─► readWindow ─► CityWindows per city (newest rev; bounded by count, because a replay
  *                                         plays old event times today)          ─► subscribers
@@ -24,7 +25,7 @@ import { topicName, type TopicNaming } from "../log/topics.ts";
 import { breathe, type Clock, hourMs, minuteMs, secondMs } from "../time.ts";
 import { BoardAlerts } from "./board_alerts.ts";
 import { BoardRides } from "./board_rides.ts";
-import { isCompleted, readCells, readEnded, readWindow } from "./board_records.ts";
+import { isCompleted, readCells, readEnded, readWindow, versionsOf } from "./board_records.ts";
 import { CityWindows } from "./board_windows.ts";
 
 export type BoardOptions = {
@@ -70,14 +71,24 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
 
   const tell = (change: BoardChange) => listeners.forEach((listener) => listener(change));
 
-  function takeWindow(record: LogRecord): void {
+  function takeWindows(records: readonly LogRecord[]): void {
+    for (const { newest, others } of versionsOf(records)) if (!takeWindow(newest)) others.forEach(takeWindow);
+  }
+
+  /** False when it is no window of a city that is shown. */
+  function takeWindow(record: LogRecord): boolean {
     const version = readWindow(record.value);
     const windows = version === null ? undefined : windowsOf(version.window.city);
-    if (version === null || windows === undefined) return void unreadable++;
-    if (!windows.put(version)) return;
-    const { city } = version.window;
-    changedMs.set(city, Math.max(changedMs.get(city) ?? 0, record.timestampMs));
-    tell({ kind: "window", window: version.window });
+    if (version === null || windows === undefined) {
+      unreadable++;
+      return false;
+    }
+    if (windows.put(version)) {
+      const { city } = version.window;
+      changedMs.set(city, Math.max(changedMs.get(city) ?? 0, record.timestampMs));
+      tell({ kind: "window", window: version.window });
+    }
+    return true;
   }
 
   function windowsOf(city: string): CityWindows | undefined {
@@ -137,11 +148,11 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const factsFrom = (await log.bounds(factsTopic)).map(({ start, end }) => Math.max(start, end - factsBack));
 
   const following = [
-    { topic: windowsTopic, next: windowsFrom, take: takeWindow },
-    { topic: alertsTopic, next: alertsFrom, take: takeAlert },
-    { topic: journalTopic, next: journalFrom, take: takeNote },
-    { topic: cellsTopic, next: cellsFrom, take: takeCells },
-    { topic: factsTopic, next: factsFrom, take: takeEnded },
+    { topic: windowsTopic, next: windowsFrom, take: takeWindows },
+    { topic: alertsTopic, next: alertsFrom, take: each(takeAlert) },
+    { topic: journalTopic, next: journalFrom, take: each(takeNote) },
+    { topic: cellsTopic, next: cellsFrom, take: each(takeCells) },
+    { topic: factsTopic, next: factsFrom, take: each(takeEnded) },
   ];
   for (const followed of following) await readOn(log, followed);
   const loops = following.map((followed) => follow({ log, clock, signal: stopping.signal }, followed));
@@ -183,7 +194,9 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   };
 }
 
-type Followed = { topic: string; next: number[]; take(record: LogRecord): void };
+type Followed = { topic: string; next: number[]; take(records: readonly LogRecord[]): void };
+
+const each = (take: (record: LogRecord) => void) => (records: readonly LogRecord[]) => records.forEach(take);
 
 async function offsetsAt(log: Log, topic: string, timeMs: number): Promise<number[]> {
   const bounds = await log.bounds(topic);
@@ -214,10 +227,8 @@ async function readOn(log: Log, followed: Followed, signal?: AbortSignal): Promi
       const tp = { topic: followed.topic, partition };
       const records = await readNext(log, tp, followed.next[partition]!);
       if (records.length === 0) break;
-      for (const record of records) {
-        followed.next[partition] = record.offset + 1;
-        followed.take(record);
-      }
+      followed.next[partition] = records.at(-1)!.offset + 1;
+      followed.take(records);
       await breathe();
     }
   }

@@ -7,6 +7,7 @@
 import type { CityCells } from "../../schemas/city_cells.ts";
 import type { CityWindow } from "../../schemas/city_window.ts";
 import { fromUtf8, utf8 } from "../ids.ts";
+import type { LogRecord } from "../log/port.ts";
 import type { CancelledRide } from "../../schemas/http.ts";
 import type { Ended } from "./board_rides.ts";
 import type { Placed } from "./board_windows.ts";
@@ -50,17 +51,58 @@ export function readCells(value: Uint8Array): CityCells | null {
  * Whether the bytes are the fact of a completed ride, as far as can be told without reading it: most are, and the board
  * asks for the others. A quote within a text has a backslash before it, so no text looks like this.
  */
-export function isCompleted(value: Uint8Array): boolean {
-  for (let at = 0; at + completed.length <= value.length; at++) {
-    if (value[at] !== completed[0] || value[at + 1] !== completed[1]) continue;
-    let same = 2;
-    while (same < completed.length && value[at + same] === completed[same]) same++;
-    if (same === completed.length) return true;
-  }
-  return false;
-}
+export const isCompleted = (value: Uint8Array): boolean => find(completed, value) >= 0;
 
 const completed = utf8('"outcome":"completed"');
+
+/** The versions of one window, as far as can be told without reading them. */
+export type Versions = { newest: LogRecord; others: LogRecord[] };
+
+/**
+ * Windows that are open are published many times a second, and all but the newest version of each is replaced by the time
+ * that a reader comes. So records are put together by their key, and by their `rev` where it stands.
+ */
+export function versionsOf(records: readonly LogRecord[]): Versions[] {
+  const versions: Versions[] = [];
+  const known = new Map<string, { rev: string; versions: Versions }>();
+  for (const record of records) {
+    const rev = record.key === null ? null : revIn(record.value);
+    const name = rev === null ? "" : fromUtf8(record.key!);
+    const held = rev === null ? undefined : known.get(name);
+    if (held === undefined) {
+      const alone = { newest: record, others: [] };
+      versions.push(alone);
+      if (rev !== null) known.set(name, { rev, versions: alone });
+    } else if (rev! > held.rev) {
+      held.rev = rev!;
+      held.versions.others.push(held.versions.newest);
+      held.versions.newest = record;
+    } else held.versions.others.push(record);
+  }
+  return versions;
+}
+
+function revIn(value: Uint8Array): string | null {
+  const at = find(revName, value);
+  if (at < 0) return null;
+  const from = at + revName.length;
+  const rev = fromUtf8(value.subarray(from, from + revDigits));
+  return isRev(rev) ? rev : null;
+}
+
+const revName = utf8('"rev":"');
+const revDigits = 19;
+
+/** Where the bytes begin in others; -1 where they do not occur. */
+function find(wanted: Uint8Array, value: Uint8Array): number {
+  for (let at = 0; at + wanted.length <= value.length; at++) {
+    if (value[at] !== wanted[0] || value[at + 1] !== wanted[1]) continue;
+    let same = 2;
+    while (same < wanted.length && value[at + same] === wanted[same]) same++;
+    if (same === wanted.length) return at;
+  }
+  return -1;
+}
 
 /** How a ride ended; null for what is no fact of a ride. */
 export function readEnded(value: Uint8Array): Ended | null {

@@ -1,21 +1,19 @@
 /**
  * A set of 64-bit hashes with open addressing: 8 bytes a slot, no object per entry.
  *
- * A JavaScript Set of numbers above 2³¹ keeps a heap number per entry and walks pointers; this is two flat arrays.
+ * A JavaScript Set of numbers above 2³¹ keeps a heap number per entry and walks pointers; this is one flat array, small at
+ * first: where cities are many, most minutes of a partition see one rider of each.
  * The pair (0, 0) marks an empty slot; a hash that is (0, 0) is stored as (0, 1).
  */
 
-export class Table64 {
-  #high: Uint32Array;
-  #low: Uint32Array;
-  #size = 0;
+const slotsLeast = 4;
+/** Of the slots that may be taken. */
+const load = 0.6;
 
-  constructor(capacity = 16) {
-    let slots = 16;
-    while (slots * 0.6 < capacity) slots *= 2;
-    this.#high = new Uint32Array(slots);
-    this.#low = new Uint32Array(slots);
-  }
+export class Table64 {
+  /** High and low half of each slot. */
+  #slots = new Uint32Array(slotsLeast * 2);
+  #size = 0;
 
   get size(): number {
     return this.#size;
@@ -23,29 +21,30 @@ export class Table64 {
 
   /** Adds the hash; true when it was not there. */
   add(high: number, low: number): boolean {
-    if ((this.#size + 1) > this.#high.length * 0.6) this.#grow();
+    if ((this.#size + 1) * 2 > this.#slots.length * load) this.#grow();
     return this.#insert(high, low);
   }
 
   /** Calls back for each hash. */
   each(visit: (high: number, low: number) => void): void {
-    for (let slot = 0; slot < this.#high.length; slot++) {
-      const high = this.#high[slot]!;
-      const low = this.#low[slot]!;
+    const slots = this.#slots;
+    for (let slot = 0; slot < slots.length; slot += 2) {
+      const [high, low] = [slots[slot]!, slots[slot + 1]!];
       if ((high | low) !== 0) visit(high, low);
     }
   }
 
   #insert(high: number, low: number): boolean {
     if ((high | low) === 0) low = 1;
-    const mask = this.#high.length - 1;
-    for (let slot = (low ^ Math.imul(high, 0x9e3779b1)) & mask;; slot = (slot + 1) & mask) {
-      const h = this.#high[slot]!;
-      const l = this.#low[slot]!;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let slot = ((low ^ Math.imul(high, 0x9e3779b1)) << 1) & mask;; slot = (slot + 2) & mask) {
+      const h = slots[slot]!;
+      const l = slots[slot + 1]!;
       if (h === high >>> 0 && l === low >>> 0) return false;
       if ((h | l) === 0) {
-        this.#high[slot] = high;
-        this.#low[slot] = low;
+        slots[slot] = high;
+        slots[slot + 1] = low;
         this.#size++;
         return true;
       }
@@ -53,12 +52,11 @@ export class Table64 {
   }
 
   #grow(): void {
-    const [high, low] = [this.#high, this.#low];
-    this.#high = new Uint32Array(high.length * 2);
-    this.#low = new Uint32Array(low.length * 2);
+    const before = this.#slots;
+    this.#slots = new Uint32Array(before.length * 2);
     this.#size = 0;
-    for (let slot = 0; slot < high.length; slot++) {
-      if ((high[slot]! | low[slot]!) !== 0) this.#insert(high[slot]!, low[slot]!);
+    for (let slot = 0; slot < before.length; slot += 2) {
+      if ((before[slot]! | before[slot + 1]!) !== 0) this.#insert(before[slot]!, before[slot + 1]!);
     }
   }
 }

@@ -108,17 +108,18 @@ describe("startBoard", () => {
     await fc.assert(
       fc.asyncProperty(
         fc.shuffledSubarray([...versions, ...versions], { minLength: 24 }),
-        async (shuffled) => {
+        fc.nat(24),
+        async (shuffled, before) => {
           const log = await openLog();
+          const records = shuffled.map((version, i) => ({
+            topic: "analytics-aggregated",
+            partition: i % 3,
+            key: utf8(`a|${version.window_start}`),
+            value: utf8(JSON.stringify(version)),
+          }));
+          await log.log.append(records.slice(0, before));
           const board = await log.start();
-          for (const [i, version] of shuffled.entries()) {
-            await log.log.append([{
-              topic: "analytics-aggregated",
-              partition: i % 3,
-              key: null,
-              value: utf8(JSON.stringify(version)),
-            }]);
-          }
+          for (const record of records.slice(before)) await log.log.append([record]);
           await settle();
           await settle();
           await settle();
@@ -133,6 +134,32 @@ describe("startBoard", () => {
       ),
       { numRuns: 20 },
     );
+  });
+
+  it("looks into the newest version of a window alone, and into the others where that is none", async () => {
+    const log = await openLog();
+    const version = (city: string, positions: number, more: object = {}) => {
+      const window = windowOf({ city, endMs: at(0), positions, requests: positions * 10 });
+      const value = utf8(JSON.stringify({ ...window, ...more }));
+      return {
+        topic: "analytics-aggregated",
+        partition: 0,
+        key: utf8(`${city}|${window.window_start}`),
+        value,
+      };
+    };
+    const unreadable = { kind: "rumour" };
+    await log.log.append([
+      ...[version("a", 2, unreadable), version("a", 3), version("a", 1, unreadable)],
+      ...[version("b", 1), version("b", 3, unreadable), version("b", 2)],
+    ]);
+    const board = await log.start();
+    assert.deepEqual(["a", "b"].map((city) => board.windows(city, everything).map((w) => w.requests)), [
+      [30],
+      [20],
+    ]);
+    assert.equal(board.unreadable(), 1);
+    await board.stop();
   });
 
   it("passes over what it cannot read, and counts it", async () => {
