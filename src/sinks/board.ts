@@ -1,10 +1,11 @@
 /**
  * The board: what a node knows of published windows and alerts, by reading them back like any other reader.
  *
- * It belongs to no group and commits nothing. Windows are read from the offset of (log clock − 3 h) on, alerts from
- * the start of their log (few, and one that has been firing for four hours must not be missed). What it shows is
- * chosen by `rev`, so it may read a record twice, late or in any order and end the same. Of the versions of a window
- * that one read brings only the newest is looked into: a process that starts has hours of them before it.
+ * It belongs to no group and commits nothing. Windows are read from the offset of (log clock − 15 min) on, and those of
+ * the three hours before it afterwards: a process that is begun again must soon be asked, and an open window is published
+ * many times a second. Alerts are read from the start of their log (few, and one that has been firing for four hours
+ * must not be missed). What it shows is chosen by `rev`, so it may read a record twice, late or in any order and end the
+ * same. Of the versions of a window that one read brings only the newest is looked into.
  *
  *   analytics-aggregated ─► readWindow ─► CityWindows per city (newest rev; bounded by count, because a replay
  *                                         plays old event times today)          ─► subscribers
@@ -32,8 +33,10 @@ export type BoardOptions = {
   log: Log;
   naming: TopicNaming;
   clock: Clock;
-  /** How far back windows are read at the start. Default 3 h. */
+  /** How far back windows are read. Default 3 h. */
   lookBackMs?: number;
+  /** How far back windows are read before it is started. Default 15 min. */
+  recentMs?: number;
   /** The longest time by which a window's first version can precede its end: window + skew. Default 10 min. */
   earliestMs?: number;
   /** Default limits.boardWindowsMax. */
@@ -55,7 +58,10 @@ const cellsBackMs = 15 * minuteMs;
 /** Facts of finished rides read back at the start, of each partition. */
 const factsBack = 4_000;
 
-/** Resolves once everything published so far has been read. */
+/**
+ * Resolves once everything recent has been read; until the windows before it are, too, `completeFromMs` says from when on
+ * all are there.
+ */
 export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const { log, naming, clock, windowsMax = limits.boardWindowsMax } = options;
   const cities = new Map<string, CityWindows>();
@@ -67,16 +73,17 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const listeners = new Set<(change: BoardChange) => void>();
   const stopping = new AbortController();
   let unreadable = 0;
-  let readFromMs = 0;
 
   const tell = (change: BoardChange) => listeners.forEach((listener) => listener(change));
 
-  function takeWindows(records: readonly LogRecord[]): void {
-    for (const { newest, others } of versionsOf(records)) if (!takeWindow(newest)) others.forEach(takeWindow);
-  }
+  const takeWindows = (isNews: boolean) => (records: readonly LogRecord[]) => {
+    for (const { newest, others } of versionsOf(records)) {
+      if (!takeWindow(newest, isNews)) { for (const other of others) takeWindow(other, isNews); }
+    }
+  };
 
   /** False when it is no window of a city that is shown. */
-  function takeWindow(record: LogRecord): boolean {
+  function takeWindow(record: LogRecord, isNews: boolean): boolean {
     const version = readWindow(record.value);
     const windows = version === null ? undefined : windowsOf(version.window.city);
     if (version === null || windows === undefined) {
@@ -86,7 +93,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     if (windows.put(version)) {
       const { city } = version.window;
       changedMs.set(city, Math.max(changedMs.get(city) ?? 0, record.timestampMs));
-      tell({ kind: "window", window: version.window });
+      if (isNews) tell({ kind: "window", window: version.window });
     }
     return true;
   }
@@ -129,13 +136,21 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     else rides.put(ended);
   }
 
-  /** The time from which every version of every window has been read; 0 when that is all there ever was. */
-  const lookBackFromMs = log.clockMs() - (options.lookBackMs ?? 3 * hourMs);
+  const { lookBackMs = 3 * hourMs, recentMs = 15 * minuteMs, earliestMs = 10 * minuteMs } = options;
+  const startedMs = log.clockMs();
   const windowsTopic = topicName("analytics-aggregated", naming);
-  const windowsFrom = await offsetsAt(log, windowsTopic, lookBackFromMs);
-  if (windowsFrom.some((offset) => offset > 0)) {
-    readFromMs = lookBackFromMs + (options.earliestMs ?? 10 * minuteMs);
+  const windowsFrom = await offsetsAt(log, windowsTopic, startedMs - lookBackMs);
+  const recentFrom = await offsetsAt(log, windowsTopic, startedMs - Math.min(recentMs, lookBackMs));
+  const earlier = windowsFrom.flatMap((next, partition) => {
+    const until = recentFrom[partition]!;
+    return next < until ? [{ tp: { topic: windowsTopic, partition }, next, until }] : [];
+  });
+  /** The time from which every version of every window has been read; 0 when that is all there ever was. */
+  function readFromMs(): number {
+    if (earlier.length > 0) return startedMs - recentMs + earliestMs;
+    return windowsFrom.some((offset) => offset > 0) ? startedMs - lookBackMs + earliestMs : 0;
   }
+
   const alertsTopic = topicName("alerts", naming);
   const alertsFrom = (await log.bounds(alertsTopic)).map((bounds) => bounds.start);
 
@@ -148,14 +163,37 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const factsFrom = (await log.bounds(factsTopic)).map(({ start, end }) => Math.max(start, end - factsBack));
 
   const following = [
-    { topic: windowsTopic, next: windowsFrom, take: takeWindows },
+    { topic: windowsTopic, next: recentFrom, take: takeWindows(true) },
     { topic: alertsTopic, next: alertsFrom, take: each(takeAlert) },
     { topic: journalTopic, next: journalFrom, take: each(takeNote) },
     { topic: cellsTopic, next: cellsFrom, take: each(takeCells) },
     { topic: factsTopic, next: factsFrom, take: each(takeEnded) },
   ];
-  for (const followed of following) await readOn(log, followed);
-  const loops = following.map((followed) => follow({ log, clock, signal: stopping.signal }, followed));
+  // Side by side: under load each answer of a broker is waited for longer than it takes to be read.
+  await Promise.all(
+    following.flatMap((followed) =>
+      followed.next.map((_, partition) => readPartition(log, followed, partition))
+    ),
+  );
+
+  async function readEarlier(): Promise<void> {
+    for (let part = earlier[0]; part !== undefined && !stopping.signal.aborted; part = earlier[0]) {
+      try {
+        const records = await readNext(log, part.tp, part.next);
+        takeWindows(false)(records);
+        part.next = (records.at(-1)?.offset ?? Infinity) + 1;
+        if (part.next >= part.until) earlier.shift();
+        await breathe();
+      } catch {
+        await clock.sleep(retryMs, stopping.signal);
+      }
+    }
+  }
+
+  const loops = [
+    ...following.map((followed) => follow({ log, clock, signal: stopping.signal }, followed)),
+    readEarlier(),
+  ];
 
   return {
     cities: () => [...cities.keys()],
@@ -177,7 +215,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     cancelled: (city) => rides.list(city),
     completeFromMs: (city) =>
       Math.max(
-        readFromMs,
+        readFromMs(),
         ...(city === undefined ? [...cities.values()] : [cities.get(city)]).map((w) =>
           w?.completeFromMs ?? 0
         ),
@@ -220,16 +258,26 @@ async function follow(
   }
 }
 
-/** Reads every partition up to its end, in slices that let others run. */
-async function readOn(log: Log, followed: Followed, signal?: AbortSignal): Promise<void> {
+/** Reads every partition up to its end. */
+async function readOn(log: Log, followed: Followed, signal: AbortSignal): Promise<void> {
   for (let partition = 0; partition < followed.next.length; partition++) {
-    while (signal?.aborted !== true) {
-      const tp = { topic: followed.topic, partition };
-      const records = await readNext(log, tp, followed.next[partition]!);
-      if (records.length === 0) break;
-      followed.next[partition] = records.at(-1)!.offset + 1;
-      followed.take(records);
-      await breathe();
-    }
+    await readPartition(log, followed, partition, signal);
+  }
+}
+
+/** In slices that let others run. */
+async function readPartition(
+  log: Log,
+  followed: Followed,
+  partition: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const tp = { topic: followed.topic, partition };
+  while (signal?.aborted !== true) {
+    const records = await readNext(log, tp, followed.next[partition]!);
+    if (records.length === 0) break;
+    followed.next[partition] = records.at(-1)!.offset + 1;
+    followed.take(records);
+    await breathe();
   }
 }

@@ -66,18 +66,28 @@ describe("startBoard", () => {
     assert.deepEqual(board.cities(), ["a", "b", "c"]);
   });
 
-  it("reads windows of the last three hours, and alerts of all time", async () => {
+  it("reads windows of the last quarter of an hour first, then those of three hours, and alerts of all time", async () => {
     const log = await openLog();
     await log.window(windowOf({ city: "old", endMs: at(0) }));
     await log.alert(alertOf({ city: "old", state: "firing", sinceMs: at(0), atMs: at(5) }));
     await log.clock.advance(hourMs);
-    await log.window(windowOf({ city: "new", endMs: at(60) }));
-    await log.clock.advance(2.5 * hourMs);
+    for (let partition = 0; partition < 3; partition++) {
+      await log.window(windowOf({ city: `earlier-${partition}`, endMs: at(60) }), partition);
+    }
+    await log.clock.advance(2.3 * hourMs);
+    await log.window(windowOf({ city: "recent", endMs: at(190) }));
+    await log.clock.advance(0.2 * hourMs);
     const board = await log.start();
-    assert.deepEqual(board.cities(), ["new"]);
+    const changes: BoardChange[] = [];
+    board.subscribe((change) => changes.push(change));
+    assert.deepEqual(board.cities(), ["recent"]);
     assert.deepEqual(board.alerts().map((a) => a.city), ["old"]);
-    // Every version of a window that ends ten minutes after the look-back began has been read.
+    // Every version of a window that ends ten minutes after the reading began has been read.
+    assert.equal(board.completeFromMs(), at(210 - 15 + 10));
+    for (let i = 0; i < 10; i++) await settle();
+    assert.deepEqual(board.cities().sort(), ["earlier-0", "earlier-1", "earlier-2", "recent"]);
     assert.equal(board.completeFromMs(), at(30 + 10));
+    assert.deepEqual(changes, []);
     await board.stop();
   });
 
