@@ -1,7 +1,7 @@
 /**
  * The board: what a node knows of published windows and alerts, by reading them back like any other reader.
  *
- * It belongs to no group and commits nothing. Windows are read from the offset of (log clock − 15 min) on, and those of
+ * It belongs to no group and commits nothing. Windows are read from the offset of (log clock − 5 min) on, and those of
  * the three hours before it afterwards: a process that is begun again must soon be asked, and an open window is published
  * many times a second. Alerts are read from the start of their log (few, and one that has been firing for four hours
  * must not be missed). What it shows is chosen by `rev`, so it may read a record twice, late or in any order and end the
@@ -35,7 +35,7 @@ export type BoardOptions = {
   clock: Clock;
   /** How far back windows are read. Default 3 h. */
   lookBackMs?: number;
-  /** How far back windows are read before it is started. Default 15 min. */
+  /** How far back windows are read before it is started. Default 5 min. */
   recentMs?: number;
   /** The longest time by which a window's first version can precede its end: window + skew. Default 10 min. */
   earliestMs?: number;
@@ -136,7 +136,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     else rides.put(ended);
   }
 
-  const { lookBackMs = 3 * hourMs, recentMs = 15 * minuteMs, earliestMs = 10 * minuteMs } = options;
+  const { lookBackMs = 3 * hourMs, recentMs = 5 * minuteMs, earliestMs = 10 * minuteMs } = options;
   const startedMs = log.clockMs();
   const windowsTopic = topicName("analytics-aggregated", naming);
   const windowsFrom = await offsetsAt(log, windowsTopic, startedMs - lookBackMs);
