@@ -31,6 +31,7 @@ export class CityUpdates {
   /** Windows up to the boundary are closed, and told by that. */
   close(boundaryMs: number): void {
     for (const end of this.#due) if (end <= boundaryMs) this.#due.delete(end);
+    this.#rest();
   }
 
   /** Whether there is nothing to tell. */
@@ -46,11 +47,18 @@ export class CityUpdates {
     this.#owed.clear();
     if (this.#due.delete(nextMs)) told.push(nextMs);
     const other = this.#inTurn();
-    if (other === null) return told;
-    this.#due.delete(other);
-    // A city that is calm has no turn: after a restart it is the same.
-    this.#toldMs = this.#due.size === 0 ? -Infinity : other;
-    return [...told, other];
+    if (other !== null) {
+      this.#due.delete(other);
+      this.#toldMs = other;
+      told.push(other);
+    }
+    this.#rest();
+    return told;
+  }
+
+  /** A city that is calm has no turn: after a restart it is the same. */
+  #rest(): void {
+    if (this.#due.size === 0) this.#toldMs = -Infinity;
   }
 
   #mark(newestPaneMs: number, windowMs: number, closedMs: number): void {

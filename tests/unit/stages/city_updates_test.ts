@@ -48,6 +48,41 @@ describe("CityUpdates", () => {
     assert.deepEqual([...told].sort((a, b) => a - b), [2001, 2002, 2003, 2004, 2005, 3440]);
   });
 
+  it("goes on as a new one does once it is calm, however it became so", () => {
+    const step = fc.tuple(fc.constantFrom("change", "flush", "close"), fc.integer({ min: 1, max: 12 }));
+    const steps = fc.array(step, { minLength: 1, maxLength: 12 });
+    type Steps = [string, number][];
+    const turns: Steps = [["change", 5], ["flush", 0], ["change", 1], ["flush", 0], ["flush", 0], [
+      "flush",
+      0,
+    ]];
+    const closed: [Steps, Steps] = [[...turns, ["close", 7], ["change", 1]], [["change", 6], ["flush", 0]]];
+    fc.assert(
+      fc.property(steps, steps, (before, after) => {
+        let [newest, closed] = [8, 5];
+        const play = (all: readonly [string, number][], ...of: CityUpdates[]) => {
+          const told: number[][][] = of.map(() => []);
+          for (const [kind, minute] of all) {
+            if (kind === "change") newest = Math.max(newest, 4 + minute);
+            if (kind === "close") closed = Math.max(closed, 2 + minute);
+            of.forEach((updates, i) => {
+              if (kind === "change") updates.changed((4 + minute) * minuteMs);
+              else if (kind === "close") updates.close(closed * minuteMs);
+              else told[i]!.push(minutes(updates.take(newest * minuteMs, windowMs, closed * minuteMs)));
+            });
+          }
+          return told;
+        };
+        const used = new CityUpdates();
+        play(before, used);
+        while (!used.calm) used.take(newest * minuteMs, windowMs, closed * minuteMs);
+        const [one, other] = play(after, used, new CityUpdates());
+        assert.deepEqual(one, other);
+      }),
+      { numRuns: 500, examples: [closed] },
+    );
+  });
+
   it("leaves out none of the windows of five minutes that changed", () => {
     const changes = fc.array(fc.integer({ min: 8, max: 10 }), { minLength: 1, maxLength: 10 });
     fc.assert(fc.property(changes, (panes) => {
