@@ -11,7 +11,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LedgerView } from "../../schemas/http.ts";
+import type { LedgerAnswer } from "../../schemas/http.ts";
 import { messageOf } from "../../src/errors.ts";
 import { openServer } from "../../src/sinks/analytics.ts";
 import { systemClock } from "../../src/time.ts";
@@ -158,8 +158,12 @@ async function judge(
     return "lost 0, doubled 0";
   });
   await row("the ledger is exact", async () => {
-    const answer = await ask(`${workers[0]!.url}/v1/ledger`, {}, 20_000);
-    return await ledgerIsExact(log, naming, { left, ledger: answer?.body as LedgerView });
+    let ledger: LedgerAnswer | undefined;
+    await until("every node's ledger is in the answer", async () => {
+      ledger = (await ask(`${workers[0]!.url}/v1/ledger`, {}, 20_000))?.body as LedgerAnswer | undefined;
+      return ledger?.complete ?? false;
+    }, readyMs);
+    return await ledgerIsExact(log, naming, { left, ledger: ledger! });
   });
   await row("facts and alerts repeat themselves only", () => factsAgree(log, naming));
   await row("everything acknowledged is in Kafka", () => {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import type { LedgerView, PartitionsAnswer } from "../../schemas/http.ts";
+import type { LedgerAnswer, PartitionsAnswer } from "../../schemas/http.ts";
 import { readConfig } from "../../src/config.ts";
 import { messageOf } from "../../src/errors.ts";
 import { fromUtf8 } from "../../src/ids.ts";
@@ -108,7 +108,7 @@ export async function startEmbedded(folder: string): Promise<Embedded> {
       }, 120_000).catch(async (error) => {
         throw new Error(`${messageOf(error)}: ${JSON.stringify(await sink())}`);
       });
-      const ledger = (await ask(`${worker.url}/v1/ledger`))!.body as LedgerView;
+      const ledger = (await ask(`${worker.url}/v1/ledger`))!.body as LedgerAnswer;
       worker.signal("SIGTERM");
       await until("the process has drained", async () => !worker.running(), 40_000);
       assert.deepEqual(worker.endings, ["0"], worker.lastWords());
@@ -131,7 +131,7 @@ export async function startEmbedded(folder: string): Promise<Embedded> {
 
 async function counted(
   data: string,
-  { taken, ledger }: { taken: { ride: string; state: string }[]; ledger: LedgerView },
+  { taken, ledger }: { taken: { ride: string; state: string }[]; ledger: LedgerAnswer },
 ): Promise<string> {
   const naming = namingOf(readConfig({}));
   const log = openSqliteLog({ path: join(data, "log.db"), clock: systemClock, fsync: false });

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import type { LedgerView } from "../../schemas/http.ts";
+import type { LedgerAnswer } from "../../schemas/http.ts";
 import { hash64 } from "../../src/ids.ts";
 import type { Log, LogRecord } from "../../src/log/port.ts";
 import { type TopicName, topicName, type TopicNaming } from "../../src/log/topics.ts";
@@ -78,8 +78,9 @@ async function foundWindows(log: Log, naming: TopicNaming) {
 export async function ledgerIsExact(
   log: Log,
   naming: TopicNaming,
-  { left, ledger }: { left: Left; ledger: LedgerView },
+  { left, ledger }: { left: Left; ledger: LedgerAnswer },
 ): Promise<string> {
+  assert.ok(ledger.complete, `missing: ${ledger.missing.join(", ")}; ${JSON.stringify(ledger.nodes)}`);
   assert.ok(ledger.balanced, "read = counted + duplicates + too late + dead-lettered");
   assert.deepEqual(ledger.missed_after_idle, []);
   for (const topic of ["ride-events", "driver-locations"] as const) {

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { LedgerView } from "../../schemas/http.ts";
+import type { LedgerAnswer } from "../../schemas/http.ts";
 import type { CityWindowsAnswer } from "../../schemas/http_answers.ts";
 import { readConfig } from "../../src/config.ts";
 import { freePorts } from "../../src/commands/services/launched.ts";
@@ -134,7 +134,7 @@ describe("row 23: a process at its heap's limit", () => {
       assert.ok(await send(url, rounds.at(-1)!));
       const more = roundOf(rounds.length);
       assert.ok(await send(url, more));
-      const ledger = async () => await (await fetch(`${url}/v1/ledger`)).json() as LedgerView;
+      const ledger = async () => await (await fetch(`${url}/v1/ledger`)).json() as LedgerAnswer;
       const sent = rounds.length + 1;
       await eventually("everything is counted", async () => {
         const { total } = await ledger();

@@ -14,7 +14,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { LedgerView, RideView } from "../../schemas/http.ts";
+import type { LedgerAnswer, RideView } from "../../schemas/http.ts";
 import { fromUtf8 } from "../../src/ids.ts";
 import { openKafkaLog } from "../../src/log/kafka/log.ts";
 import type { Log } from "../../src/log/port.ts";
@@ -34,9 +34,9 @@ const askedAtOnce = 16;
 /** What an installation answered, and what it left in its topics. */
 type Outcome = {
   lines: string[];
-  ledger: LedgerView;
+  ledger: LedgerAnswer;
   /** The sum of the ride partitions. */
-  total: LedgerView["total"][string];
+  total: LedgerAnswer["total"][string];
   left: Left;
   /** Of every ride record: its ride, and where it is. */
   records: { ride: string; partition: number }[];
@@ -119,7 +119,7 @@ async function serve(
   try {
     await until("the service is ready", async () => (await ask(`${url}/readyz`))?.status === 200, readyMs);
     await until("every window is closed", () => closedUpTo(url, sent.lastEndMs), closedMs);
-    const ledger = (await ask(`${url}/v1/ledger`))!.body as LedgerView;
+    const ledger = (await ask(`${url}/v1/ledger`))!.body as LedgerAnswer;
     assert.equal(
       await scraped(url, "waymark_partition_misplaced_records"),
       ledger.partitions.reduce((sum, line) => sum + line.misplaced, 0),
