@@ -62,7 +62,7 @@ export const limits = {
   snapshotEarlyRecords: 5_000,
   /** Between two looks whether the store still has the snapshots of a partition: one that was emptied gets new ones. */
   snapshotLookMs: 10 * secondMs,
-  /** Manifests kept per partition and byte format. */
+  /** Manifests kept per partition, of whatever format. */
   manifestsKept: 3,
   /** Bytes of a snapshot segment before compression. */
   segmentBytesMax: 512 * 1024,
@@ -96,6 +96,8 @@ export const limits = {
   streamReplayMax: 2_000,
   /** Windows of history per city a node keeps in memory. */
   boardWindowsMax: 180,
+  /** Cities a node shows; of further ones it shows nothing, and counts what it passes over. They are counted all the same. */
+  boardCitiesMax: 5_000,
 
   /** Riders that may be erased within the retention of topic `erasures`. */
   erasuresMax: 100_000,

@@ -58,8 +58,7 @@ export function createBodyReader({ clock, bounds, awaited = () => {} }: BodyRead
       ownBytes = 0;
     };
     awaited(1);
-    const raw = await arrive(request, { clock, bounds, hold });
-    awaited(-1);
+    const raw = await arrive(request, { clock, bounds, hold }).finally(() => awaited(-1));
     const body = raw.ok ? inflate(raw.bytes, encoding, bounds) : raw;
     if (!body.ok) {
       release();

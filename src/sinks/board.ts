@@ -23,6 +23,7 @@ import type { Log, LogRecord } from "../log/port.ts";
 import { readNext } from "../log/read_next.ts";
 import { fromUtf8 } from "../ids.ts";
 import { topicName, type TopicNaming } from "../log/topics.ts";
+import { metrics } from "../telemetry/metrics.ts";
 import { breathe, type Clock, hourMs, minuteMs, secondMs } from "../time.ts";
 import { BoardAlerts } from "./board_alerts.ts";
 import { BoardRides } from "./board_rides.ts";
@@ -41,17 +42,15 @@ export type BoardOptions = {
   earliestMs?: number;
   /** Default limits.boardWindowsMax. */
   windowsMax?: number;
+  /** Default limits.boardCitiesMax. */
+  citiesMax?: number;
 };
 
 export type RunningBoard = Board & {
-  /** Records that could not be read as a window or an alert, since the start. */
-  unreadable(): number;
   /** Ends reading; resolves when no read is under way. */
   stop(): Promise<void>;
 };
 
-/** Cities remembered. City names come from outside, so their number needs a bound; further ones are not shown. */
-const citiesMax = 5_000;
 const retryMs = secondMs;
 /** Cells come once a minute; older ones are no news. */
 const cellsBackMs = 15 * minuteMs;
@@ -63,7 +62,8 @@ const factsBack = 4_000;
  * all are there.
  */
 export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
-  const { log, naming, clock, windowsMax = limits.boardWindowsMax } = options;
+  const { log, naming, clock, windowsMax = limits.boardWindowsMax, citiesMax = limits.boardCitiesMax } =
+    options;
   const cities = new Map<string, CityWindows>();
   const changedMs = new Map<string, number>();
   const alerts = new BoardAlerts();
@@ -72,8 +72,8 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   const rides = new BoardRides(citiesMax);
   const listeners = new Set<(change: BoardChange) => void>();
   const stopping = new AbortController();
-  let unreadable = 0;
 
+  const passOver = (reason: "unreadable" | "cities_exceeded") => metrics.boardPassedOver.inc({ reason });
   const tell = (change: BoardChange) => listeners.forEach((listener) => listener(change));
 
   const takeWindows = (isNews: boolean) => (records: readonly LogRecord[]) => {
@@ -82,15 +82,16 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     }
   };
 
-  /** False when it is no window of a city that is shown. */
+  /** False when it cannot be read. */
   function takeWindow(record: LogRecord, isNews: boolean): boolean {
     const version = readWindow(record.value);
-    const windows = version === null ? undefined : windowsOf(version.window.city);
-    if (version === null || windows === undefined) {
-      unreadable++;
+    if (version === null) {
+      passOver("unreadable");
       return false;
     }
-    if (windows.put(version)) {
+    const windows = windowsOf(version.window.city);
+    if (windows === undefined) passOver("cities_exceeded");
+    else if (windows.put(version)) {
       const { city } = version.window;
       changedMs.set(city, Math.max(changedMs.get(city) ?? 0, record.timestampMs));
       if (isNews) tell({ kind: "window", window: version.window });
@@ -108,22 +109,22 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
 
   function takeAlert(record: LogRecord): void {
     const alert = readAlert(record.value);
-    if (alert === null) return void unreadable++;
+    if (alert === null) return passOver("unreadable");
     if (alerts.put(alert)) tell({ kind: "alert", alert });
   }
 
   /** A fact for every city stands on every partition, in the same order on each. */
   function takeNote(record: LogRecord): void {
     const fact = readJournalFact(record.value);
-    if (fact === null) unreadable++;
+    if (fact === null) passOver("unreadable");
     else takeFact(journal, fact);
   }
 
   function takeCells(record: LogRecord): void {
     const read = readCells(record.value);
-    if (read === null) return void unreadable++;
+    if (read === null) return passOver("unreadable");
     const known = cells.get(read.city);
-    if (known === undefined && cells.size >= citiesMax) return;
+    if (known === undefined && cells.size >= citiesMax) return passOver("cities_exceeded");
     const newer = known === undefined || read.at > known.at || (read.at === known.at && read.rev > known.rev);
     if (newer) cells.set(read.city, read);
   }
@@ -132,7 +133,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     // Every ride has a fact, and the lists are short: what changes none of them is not read.
     if (record.key !== null && isCompleted(record.value) && !rides.isListed(fromUtf8(record.key))) return;
     const ended = readEnded(record.value);
-    if (ended === null) unreadable++;
+    if (ended === null) passOver("unreadable");
     else rides.put(ended);
   }
 
@@ -224,7 +225,6 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    unreadable: () => unreadable,
     async stop() {
       stopping.abort();
       await Promise.all(loops);

@@ -65,6 +65,11 @@ export const metrics = {
       "stage",
     ],
   ),
+  boardPassedOver: counter(
+    "waymark_board_passed_over_records_total",
+    "Records of our own topics that the pages do not show: unreadable, or of more cities than a node shows.",
+    ["reason"],
+  ),
   snapshotsForgotten: counter(
     "waymark_snapshots_forgotten_total",
     "Partitions whose snapshots the store had lost, and that were snapshotted again at once.",

@@ -7,6 +7,7 @@ import { utf8 } from "../../../src/ids.ts";
 import { memoryLog } from "../../../src/log/memory.ts";
 import { type BoardOptions, startBoard } from "../../../src/sinks/board.ts";
 import { CityWindows } from "../../../src/sinks/board_windows.ts";
+import { metrics } from "../../../src/telemetry/metrics.ts";
 import { dayMs, hourMs, isoTime, manualClock, minuteMs, settle } from "../../../src/time.ts";
 import { alertOf, naming, windowOf } from "../http/twin.ts";
 
@@ -20,6 +21,11 @@ const placed = (window: CityWindow) => ({
 });
 const minutesOf = (windows: readonly CityWindow[]) =>
   windows.map((w) => (Date.parse(w.window_end) - noonMs) / minuteMs);
+
+async function passedOver(reason: string): Promise<number> {
+  const { values } = await metrics.boardPassedOver.get();
+  return values.find(({ labels }) => labels.reason === reason)?.value ?? 0;
+}
 
 async function openLog() {
   const clock = manualClock(noonMs);
@@ -163,17 +169,19 @@ describe("startBoard", () => {
       ...[version("a", 2, unreadable), version("a", 3), version("a", 1, unreadable)],
       ...[version("b", 1), version("b", 3, unreadable), version("b", 2)],
     ]);
+    const before = await passedOver("unreadable");
     const board = await log.start();
     assert.deepEqual(["a", "b"].map((city) => board.windows(city, everything).map((w) => w.requests)), [
       [30],
       [20],
     ]);
-    assert.equal(board.unreadable(), 1);
+    assert.equal(await passedOver("unreadable") - before, 1);
     await board.stop();
   });
 
   it("passes over what it cannot read, and counts it", async () => {
     const log = await openLog();
+    const before = await passedOver("unreadable");
     const board = await log.start();
     const good = windowOf({ city: "a", endMs: at(0) });
     const unreadable: unknown[] = [
@@ -196,9 +204,20 @@ describe("startBoard", () => {
     ) {
       await log.alert(value);
     }
-    assert.equal(board.unreadable(), unreadable.length + 2);
+    assert.equal(await passedOver("unreadable") - before, unreadable.length + 2);
     await log.window(good);
     assert.deepEqual(board.cities(), ["a"]);
+    await board.stop();
+  });
+
+  it("shows so many cities, passes over what comes of more, and counts it", async () => {
+    const log = await openLog();
+    const before = await passedOver("cities_exceeded");
+    const board = await log.start({ citiesMax: 2 });
+    for (const city of ["a", "b", "c", "a", "c"]) await log.window(windowOf({ city, endMs: at(0) }));
+    assert.deepEqual(board.cities(), ["a", "b"]);
+    assert.deepEqual(board.windows("c", everything), []);
+    assert.equal(await passedOver("cities_exceeded") - before, 2);
     await board.stop();
   });
 
