@@ -57,6 +57,7 @@ function java(module: string, main: string, more: string[] = []) {
         "-Xms1g",
         "-Xmx3g",
         "-XX:+UseParallelGC",
+        `-Djava.io.tmpdir=${join(place.folder, "state")}`,
         ...opened,
         ...more,
         "-cp",

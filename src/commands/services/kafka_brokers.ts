@@ -91,7 +91,8 @@ export async function startKafka(
     await mkdir(home, { recursive: true });
     const settings = join(home, "server.properties");
     await writeFile(settings, settingsOf(node, { nodes, home, certificates }));
-    const classes = ["-cp", join(jars, "*")];
+    // Libraries that it unpacks stay behind where it is killed: they go with the folder.
+    const classes = [`-Djava.io.tmpdir=${home}`, "-cp", join(jars, "*")];
     const scram = ["256", "512"].flatMap((bits) => [
       "--add-scram",
       `SCRAM-SHA-${bits}=[name=${saslUser.username},password=${saslUser.password}]`,
