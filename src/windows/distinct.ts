@@ -25,6 +25,7 @@ const slotBits = 2;
 const slotWords = 1 << slotBits;
 /** What an empty slot has as its newest minute. */
 const none = -1;
+const hourMinutes = 60;
 /** After so many dropped minutes the table is made anew, if it did not grow before. */
 const minutesBetweenRebuilds = 10;
 
@@ -36,8 +37,10 @@ export class RiderWindows {
   #size = 0;
   /** window start (minute number) → by how much its distinct riders are more than those of the start before it. */
   readonly #steps = new Map<number, Step>();
+  /** Hour → the sum of its steps, so that a window of a day is not counted minute by minute. */
+  readonly #hours = new Map<number, Step["hour"]>();
   /** The steps of the windows over the minute that was asked for last: mostly it is asked for again. */
-  #last = { minute: NaN, first: { by: 0 }, end: { by: 0 } };
+  #last: { minute: number; first: Step; end: Step } | null = null;
   #droppedBelow = -Infinity;
   #rebuiltAt = -Infinity;
 
@@ -75,8 +78,10 @@ export class RiderWindows {
   count(startMs: number): number {
     const start = startMs / paneMs;
     if (start < this.#droppedBelow) return 0;
+    const hour = Math.floor(start / hourMinutes);
     let riders = 0;
-    for (const [at, { by }] of this.#steps) if (at <= start) riders += by;
+    for (const [at, { by }] of this.#hours) if (at < hour) riders += by;
+    for (let at = hour * hourMinutes; at <= start; at++) riders += this.#steps.get(at)?.by ?? 0;
     return riders;
   }
 
@@ -86,9 +91,15 @@ export class RiderWindows {
     if (minute <= this.#droppedBelow) return;
     this.#droppedBelow = minute;
     let riders = 0;
-    for (const [at, { by }] of this.#steps) if (at < minute && this.#steps.delete(at)) riders += by;
-    this.#last.minute = NaN;
-    if (riders !== 0) this.#step(minute).by += riders;
+    for (const [at, step] of this.#steps) {
+      if (at >= minute) continue;
+      riders += step.by;
+      change(step, -step.by);
+      this.#steps.delete(at);
+    }
+    for (const at of this.#hours.keys()) if ((at + 1) * hourMinutes <= minute) this.#hours.delete(at);
+    this.#last = null;
+    if (riders !== 0) change(this.#step(minute), riders);
     if (minute - this.#rebuiltAt >= minutesBetweenRebuilds) this.#rebuild();
   }
 
@@ -170,26 +181,38 @@ export class RiderWindows {
 
   /** All windows over the minute: the rider is new. */
   #raiseAll(first: number, minute: number): void {
-    if (this.#last.minute !== minute) {
+    let last = this.#last;
+    if (last?.minute !== minute) {
       const from = Math.max(first, this.#droppedBelow);
-      this.#last = { minute, first: this.#step(from), end: this.#step(minute + 1) };
+      this.#last = last = { minute, first: this.#step(from), end: this.#step(minute + 1) };
     }
-    this.#last.first.by++;
-    this.#last.end.by--;
+    change(last!.first, 1);
+    change(last!.end, -1);
   }
 
   #raise(from: number, to: number): void {
     const first = Math.max(from, this.#droppedBelow);
     if (first > to) return;
-    this.#step(first).by++;
-    this.#step(to + 1).by--;
+    change(this.#step(first), 1);
+    change(this.#step(to + 1), -1);
   }
 
   #step(start: number): Step {
     let step = this.#steps.get(start);
-    if (step === undefined) this.#steps.set(start, step = { by: 0 });
+    if (step === undefined) {
+      const at = Math.floor(start / hourMinutes);
+      let hour = this.#hours.get(at);
+      if (hour === undefined) this.#hours.set(at, hour = { by: 0 });
+      this.#steps.set(start, step = { by: 0, hour });
+    }
     return step;
   }
 }
 
-type Step = { by: number };
+/** With the sum of all steps of its hour. */
+type Step = { by: number; hour: { by: number } };
+
+function change(step: Step, by: number): void {
+  step.by += by;
+  step.hour.by += by;
+}

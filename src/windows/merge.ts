@@ -6,7 +6,7 @@
  * together with every window over them, and are never recreated: what comes for one that left is missed.
  */
 import { RiderWindows } from "./distinct.ts";
-import { HourSums } from "./hour_sums.ts";
+import { BlockSums } from "./block_sums.ts";
 import { paneMs } from "./settings.ts";
 import { unpackHashes } from "./table64.ts";
 
@@ -36,7 +36,7 @@ export class CityPanes {
   readonly #width: number;
   readonly #windowMs: number;
   readonly #panes = new Map<number, MergedPane>();
-  readonly #hours: HourSums;
+  readonly #sums: BlockSums;
   readonly #riders: RiderWindows;
   #newestMs = -Infinity;
   #droppedBelowMs = -Infinity;
@@ -44,7 +44,7 @@ export class CityPanes {
   constructor(width: number, windowMs: number) {
     this.#width = width;
     this.#windowMs = windowMs;
-    this.#hours = new HourSums(width + 1, (at) => this.#panes.get(at)?.sums);
+    this.#sums = new BlockSums(width + 1, (at) => this.#panes.get(at)?.sums);
     this.#riders = new RiderWindows(windowMs);
   }
 
@@ -72,7 +72,7 @@ export class CityPanes {
     const held = pane.registers.get(source);
     if (held !== undefined && held[1] >= position) return false;
     pane.registers.set(source, register);
-    this.#hours.changed(paneStartMs);
+    this.#sums.changed(paneStartMs);
     const { sums } = pane;
     const width = this.#width;
     sums[width]! += position - (held?.[1] ?? 0);
@@ -86,7 +86,7 @@ export class CityPanes {
   window(endMs: number): MergedWindow | null {
     const startMs = endMs - this.#windowMs;
     if (startMs < this.#droppedBelowMs) return null;
-    const values = this.#hours.sum(startMs, endMs);
+    const values = this.#sums.sum(startMs, endMs);
     if (values === null) return null;
     const positions = values.pop()!;
     return { values, positions, riders: this.#riders.count(startMs) };
@@ -148,8 +148,8 @@ export class CityPanes {
       if (at >= paneStartMs) continue;
       if (leaves !== undefined) { for (const register of registers.values()) leaves(at, register); }
       this.#panes.delete(at);
-      this.#hours.changed(at);
     }
+    this.#sums.dropBefore(paneStartMs);
     if (this.#newestMs < paneStartMs) this.#newestMs = -Infinity;
     this.#riders.dropBefore(paneStartMs);
   }

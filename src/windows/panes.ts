@@ -4,7 +4,7 @@
  * A register's position is the number of records that have changed it, so a rebuilt or repeated register can be
  * told from a newer one whatever the order they arrive in. Additions to the rider set travel in the same record.
  */
-import { HourSums } from "./hour_sums.ts";
+import { BlockSums } from "./block_sums.ts";
 import { paneStart } from "./settings.ts";
 import { packHashes, pairsOf, Table64, unpackHashes } from "./table64.ts";
 
@@ -31,8 +31,8 @@ export type Pane = {
   changed: boolean;
 };
 
-/** One city, with the sums of its hours. */
-type CityPanes = { panes: Map<number, Pane>; hours: HourSums };
+/** One city, with the sums over its panes. */
+type CityPanes = { panes: Map<number, Pane>; sums: BlockSums };
 
 export class PaneTable {
   readonly #width: number;
@@ -70,7 +70,7 @@ export class PaneTable {
 
   /** The values of a city summed over the panes in [fromMs, untilMs); null when there is no pane. */
   sum(city: string, fromMs: number, untilMs: number): number[] | null {
-    return this.#cities.get(city)?.hours.sum(fromMs, untilMs) ?? null;
+    return this.#cities.get(city)?.sums.sum(fromMs, untilMs) ?? null;
   }
 
   cities(): Iterable<string> {
@@ -103,13 +103,10 @@ export class PaneTable {
   }
 
   dropBefore(paneStartMs: number): void {
-    for (const [city, { panes, hours }] of this.#cities) {
-      for (const at of panes.keys()) {
-        if (at >= paneStartMs || !panes.delete(at)) continue;
-        hours.changed(at);
-        this.#size--;
-      }
+    for (const [city, { panes, sums }] of this.#cities) {
+      for (const at of panes.keys()) if (at < paneStartMs && panes.delete(at)) this.#size--;
       if (panes.size === 0) this.#cities.delete(city);
+      else sums.dropBefore(paneStartMs);
     }
   }
 
@@ -131,16 +128,16 @@ export class PaneTable {
     const { position, offset, values } = entry;
     const { city, paneStartMs } = entry;
     const pane = { city, paneStartMs, position, offset, values, riders, newRiders: [], changed: false };
-    const { panes, hours } = this.#of(city);
+    const { panes, sums } = this.#of(city);
     panes.set(paneStartMs, pane);
-    hours.changed(paneStartMs);
+    sums.changed(paneStartMs);
   }
 
   #of(city: string): CityPanes {
     let held = this.#cities.get(city);
     if (held === undefined) {
       const panes = new Map<number, Pane>();
-      held = { panes, hours: new HourSums(this.#width, (at) => panes.get(at)?.values) };
+      held = { panes, sums: new BlockSums(this.#width, (at) => panes.get(at)?.values) };
       this.#cities.set(city, held);
     }
     return held;
@@ -151,9 +148,9 @@ export class PaneTable {
    * to its values before the next flush is published with it.
    */
   touch(city: string, atMs: number, offset: number): Pane {
-    const { panes, hours } = this.#of(city);
+    const { panes, sums } = this.#of(city);
     const paneStartMs = paneStart(atMs);
-    hours.changed(paneStartMs);
+    sums.changed(paneStartMs);
     let pane = panes.get(paneStartMs);
     if (pane === undefined) {
       const values = new Array<number>(this.#width).fill(0);

@@ -1,0 +1,85 @@
+/**
+ * Sums over many panes: whole hours, and ten minutes of them, are summed once and remembered until one of their panes
+ * changes. A window of a day costs some fifty additions, and not one for each of its 1,440 panes.
+ *
+ *   panes  ·│··········│··········│·· … ──hour── … ··│··········│···
+ *           └ ten minutes ┘
+ */
+import { hourMs, minuteMs } from "../time.ts";
+import { paneMs } from "./settings.ts";
+
+export type ValuesAt = (paneStartMs: number) => readonly number[] | undefined;
+
+const tenMs = 10 * minuteMs;
+/** Where nothing is: also an empty hour is looked through once. */
+type Sums = number[] | null;
+
+export class BlockSums {
+  readonly #width: number;
+  readonly #valuesAt: ValuesAt;
+  readonly #hours = new Map<number, Sums>();
+  readonly #tens = new Map<number, Sums>();
+  /** The ten minutes that changed last, of which nothing has been remembered since. */
+  #changedTen = NaN;
+  /** Up to here no block begins that is to be dropped. */
+  #droppedMs = -Infinity;
+
+  constructor(width: number, valuesAt: ValuesAt) {
+    this.#width = width;
+    this.#valuesAt = valuesAt;
+  }
+
+  /** The sums over the panes in [fromMs, untilMs); null when there is none. */
+  sum(fromMs: number, untilMs: number): number[] | null {
+    this.#changedTen = NaN;
+    return this.#sum(fromMs, untilMs, hourMs);
+  }
+
+  /** A pane has changed, or come. */
+  changed(paneStartMs: number): void {
+    const ten = paneStartMs - paneStartMs % tenMs;
+    if (ten === this.#changedTen) return;
+    this.#changedTen = ten;
+    this.#tens.delete(ten);
+    this.#hours.delete(ten - ten % hourMs);
+  }
+
+  /** All panes before have left, and none of them comes again. */
+  dropBefore(paneStartMs: number): void {
+    this.changed(paneStartMs);
+    if (paneStartMs <= this.#droppedMs) return;
+    this.#droppedMs = Math.ceil(paneStartMs / tenMs) * tenMs;
+    for (const blocks of [this.#hours, this.#tens]) {
+      for (const at of blocks.keys()) if (at < paneStartMs) blocks.delete(at);
+    }
+  }
+
+  #sum(fromMs: number, untilMs: number, mostMs: number): Sums {
+    let total: Sums = null;
+    for (let at = fromMs; at < untilMs;) {
+      const lengthMs = isWhole(hourMs, at, untilMs, mostMs)
+        ? hourMs
+        : isWhole(tenMs, at, untilMs, mostMs)
+        ? tenMs
+        : paneMs;
+      const values = lengthMs === paneMs ? this.#valuesAt(at) : this.#block(at, lengthMs);
+      at += lengthMs;
+      if (values === undefined || values === null) continue;
+      total ??= new Array<number>(this.#width).fill(0);
+      for (let i = 0; i < total.length; i++) total[i]! += values[i]!;
+    }
+    return total;
+  }
+
+  #block(atMs: number, lengthMs: number): Sums {
+    const [blocks, partsMs] = lengthMs === hourMs ? [this.#hours, tenMs] : [this.#tens, paneMs];
+    const known = blocks.get(atMs);
+    if (known !== undefined) return known;
+    const sums = this.#sum(atMs, atMs + lengthMs, partsMs);
+    blocks.set(atMs, sums);
+    return sums;
+  }
+}
+
+const isWhole = (lengthMs: number, at: number, untilMs: number, mostMs: number): boolean =>
+  lengthMs <= mostMs && at % lengthMs === 0 && at + lengthMs <= untilMs;

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { BlockSums } from "../../../src/windows/block_sums.ts";
+import { paneMs } from "../../../src/windows/settings.ts";
+
+describe("BlockSums", () => {
+  it("are the sums of the panes, whatever changes, comes and leaves in between", () => {
+    const step = fc.record({
+      pane: fc.integer({ min: 0, max: 300 }),
+      dropBefore: fc.option(fc.integer({ min: 0, max: 300 }), { freq: 4 }),
+      value: fc.option(fc.nat(9)),
+      from: fc.integer({ min: 0, max: 300 }),
+      length: fc.integer({ min: 1, max: 300 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const panes = new Map<number, number[]>();
+        let droppedBelow = 0;
+        const sums = new BlockSums(2, (at) => panes.get(at));
+        for (const { pane, value, from, length, dropBefore } of steps) {
+          if (value === null) panes.delete(pane * paneMs);
+          else if (pane >= droppedBelow) panes.set(pane * paneMs, [value, 1]);
+          sums.changed(pane * paneMs);
+          if (dropBefore !== null && dropBefore > droppedBelow) {
+            droppedBelow = dropBefore;
+            for (const at of panes.keys()) if (at < dropBefore * paneMs) panes.delete(at);
+            sums.dropBefore(dropBefore * paneMs);
+          }
+          const within = [...panes].filter(([at]) => at >= from * paneMs && at < (from + length) * paneMs);
+          assert.deepEqual(
+            sums.sum(from * paneMs, (from + length) * paneMs),
+            within.length === 0 ? null : within.reduce((s, [, v]) => [s[0]! + v[0]!, s[1]! + v[1]!], [0, 0]),
+          );
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("look at each pane of a day once, empty hours as well", () => {
+    const minutes = 24 * 60;
+    const panes = new Map(
+      [[7, [1]], [1_300, [2]]].map(([minute, values]) => [minute as number, values as number[]]),
+    );
+    let looks = 0;
+    const sums = new BlockSums(1, (at) => {
+      looks++;
+      return panes.get(at / paneMs);
+    });
+    assert.deepEqual(sums.sum(0, minutes * paneMs), [3]);
+    assert.equal(looks, minutes);
+    looks = 0;
+    sums.changed(1_300 * paneMs);
+    assert.deepEqual(sums.sum(3 * paneMs, (minutes + 3) * paneMs), [3]);
+    // Seven of the first ten minutes, the ten that changed, three of the next day.
+    assert.equal(looks, 7 + 10 + 3);
+  });
+});
