@@ -45,6 +45,8 @@ type Frozen = { manifest: Manifest; segments: { hash: string; bytes: Uint8Array 
 const sliceRecords = 256;
 /** How long one slice may hold the event loop. */
 const sliceMs = 12;
+/** The same for putting a snapshot together, which nobody waits for. */
+const packMs = 3;
 
 export class PartitionActor<F extends Fold = Fold> {
   readonly tp: TopicPartition;
@@ -294,12 +296,15 @@ export class PartitionActor<F extends Fold = Fold> {
     await this.#flush();
     const { tp, identity, partitions, clock } = this.#options;
     const segments: Frozen["segments"] = [];
-    let [busyMs, sliceFrom] = [0, clock.threadMs()];
-    for (const bytes of packEntries(this.fold.entries())) {
+    // Partitions of a process that drains begin all at once.
+    await sliceTurn(clock);
+    let [busyMs, sliceFrom, turnFrom] = [0, clock.threadMs(), clock.monotonicMs()];
+    const isLong = () => clock.monotonicMs() - turnFrom > packMs;
+    for (const bytes of packEntries(this.fold.entries(), isLong)) {
       busyMs += clock.threadMs() - sliceFrom;
       if (bytes !== null) segments.push({ hash: await contentHash(bytes), bytes });
-      await sliceTurn(this.#options.clock);
-      sliceFrom = clock.threadMs();
+      await sliceTurn(clock);
+      [sliceFrom, turnFrom] = [clock.threadMs(), clock.monotonicMs()];
     }
     this.snapshotBusyMs = busyMs;
     return {

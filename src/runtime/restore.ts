@@ -35,6 +35,9 @@ export type Origin = {
   clock?: Clock;
 };
 
+/** What is restored in one go is what others of the process wait for. */
+const sliceMs = 4;
+
 export async function restore<F extends Fold>(
   stage: Stage<F>,
   tp: TopicPartition,
@@ -50,9 +53,16 @@ export async function restore<F extends Fold>(
       if (!(error instanceof WaymarkError && error.code === "log_trimmed")) throw error;
     }
   }
+  const { clock } = origin;
   for (const segment of snapshot.segments) {
-    for (const entry of unpackEntries(segment)) fold.restore(entry);
-    await (origin.clock === undefined ? breathe() : sliceTurn(origin.clock));
+    await (clock === undefined ? breathe() : sliceTurn(clock));
+    let sliceFrom = clock?.monotonicMs() ?? 0;
+    for (const entry of unpackEntries(segment)) {
+      fold.restore(entry);
+      if (clock === undefined || clock.monotonicMs() - sliceFrom <= sliceMs) continue;
+      await sliceTurn(clock);
+      sliceFrom = clock.monotonicMs();
+    }
   }
   const { next_offset, last, taken_at_ms } = snapshot.manifest;
   return { fold, nextOffset: next_offset, publishFrom: null, last, snapshotAtMs: taken_at_ms };

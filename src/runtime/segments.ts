@@ -7,8 +7,14 @@ import { limits } from "../limits.ts";
 /** Characters that are put together, or compressed, between two chances to breathe: a few milliseconds. */
 const sliceChars = 128 * 1024;
 
-/** A segment at a time, and null wherever the caller should let others have a turn first. */
-export function* packEntries(entries: Iterable<FoldEntry>): Generator<Uint8Array | null> {
+/**
+ * A segment at a time, and null wherever the caller should let others have a turn first. `isLong` says after an entry
+ * that it is time for that already: entries are of very different sizes, and take as different times to be made.
+ */
+export function* packEntries(
+  entries: Iterable<FoldEntry>,
+  isLong: () => boolean = () => false,
+): Generator<Uint8Array | null> {
   let lines: string[] = [];
   let chars = 0;
   let sinceBreath = 0;
@@ -23,7 +29,7 @@ export function* packEntries(entries: Iterable<FoldEntry>): Generator<Uint8Array
     lines.push(line);
     chars += line.length + 1;
     sinceBreath += line.length + 1;
-    if (sinceBreath < sliceChars) continue;
+    if (sinceBreath < sliceChars && !isLong()) continue;
     sinceBreath = 0;
     yield null;
   }

@@ -12,6 +12,7 @@
 import { messageOf, WaymarkError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { openSqliteFile, type SqliteFile } from "../sqlite_file.ts";
+import { eventLoopTurns } from "../turns.ts";
 import type { SyncOptions } from "../wal_sync.ts";
 import type { SnapshotKey, SnapshotStore, StoredManifest } from "./port.ts";
 import { refuseMissingSegment, storeClosed } from "./refusals.ts";
@@ -48,6 +49,7 @@ export function openSqliteSnapshots({ fsync, ...options }: SqliteSnapshotsOption
   // What an erasure takes out of the store must not stand on in freed pages.
   file.db.exec("PRAGMA secure_delete = ON");
   const tables = snapshotTables(file);
+  const turn = eventLoopTurns();
   let closed = false;
 
   function guarded<T>(work: () => T): T {
@@ -62,8 +64,11 @@ export function openSqliteSnapshots({ fsync, ...options }: SqliteSnapshotsOption
   }
 
   return {
-    putSegment: async (key, hash, bytes) =>
-      guarded(() => file.transaction(() => tables.putSegment(key, hash, bytes))),
+    async putSegment(key, hash, bytes) {
+      // A partition has dozens, and now and then a commit takes ten milliseconds to copy the WAL back.
+      await turn();
+      guarded(() => file.transaction(() => tables.putSegment(key, hash, bytes)));
+    },
     async putManifest(key, manifest) {
       const stored = guarded(() => file.transaction(() => tables.putManifest(key, manifest)));
       await file.synced();
