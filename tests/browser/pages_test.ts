@@ -82,6 +82,17 @@ describe("every page", () => {
     });
   }
 
+  it("has its search where it stays, also while the rest of its header is still on the way", async () => {
+    for (const width of [1280, 3840]) {
+      const { page, close } = await openPage(browser, world.url, { size: [width, 800], scheme: "light" });
+      const left = () => page.evaluate("document.querySelector('.top form').getBoundingClientRect().left");
+      const whole = await left();
+      await page.evaluate("document.getElementById('link').remove()");
+      assert.equal(await left(), whole, `${width}`);
+      await close();
+    }
+  });
+
   it("weighs less than 100 kB with all its files", async () => {
     for (const [name, path] of pages) {
       const seen = [];
