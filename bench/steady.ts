@@ -4,7 +4,8 @@
  *   deno run -A bench/steady.ts [--events 1000000] [--rate 20000/s] [--seconds 60] [--positions 0.99] [--clickhouse]
  *
  * 1. Catch-up: a backlog of `--events` records is there before the process starts. Records per CPU-second = backlog /
- *    CPU of the process from its start to the last record's published windows, start-up included.
+ *    CPU of the process from its start to the last record's published windows, start-up included. Meanwhile it is asked
+ *    for its cities.
  * 2. Steady state: the same process under `--rate`. Latency = from the moment an event is handed to Kafka's client
  *    until a record on `analytics-aggregated` that counts it is in a consumer's hands. The probes that are timed are
  *    24 events a second, spread over all partitions; the clock is that of this machine, both ends.
@@ -66,12 +67,43 @@ async function catchUp(): Promise<void> {
   worker.start();
   const startedMs = systemClock.monotonicMs();
   await until("the process answers", async () => await ask(`${worker.url}/livez`) !== null, 60_000);
+  const asking = askMeanwhile();
   await until("everything is folded", isCaughtUp, 600_000);
   const [cpu, wall] = [cpuSeconds(), (systemClock.monotonicMs() - startedMs) / 1_000];
+  const answers = await asking.end();
   console.log(
     `catch-up      ${n(backlog)} records in ${wall.toFixed(1)} s, ${cpu.toFixed(1)} s of CPU: ` +
-      `${n(backlog / cpu)} records per CPU-second, ${n(backlog / wall)} a second`,
+      `${n(backlog / cpu)} records per CPU-second, ${n(backlog / wall)} a second, ` +
+      `${(backlog / wall / perSecond).toFixed(1)} times ${values.rate}`,
   );
+  const [p50, p99, max] = [0.5, 0.99, 1].map((share) => percentile(answers, share));
+  console.log(
+    `asked then    ${answers.length} times for cities: p50 ${p50!.toFixed(0)} ms, p99 ${
+      p99!.toFixed(0)
+    } ms, ` +
+      `max ${max!.toFixed(0)} ms`,
+  );
+}
+
+/** A query every 50 ms, or as soon as the one before is answered; how long each took. Unanswered ones are left out. */
+function askMeanwhile() {
+  const over = new AbortController();
+  const took: number[] = [];
+  const loop = (async () => {
+    while (!over.signal.aborted) {
+      const askedMs = systemClock.monotonicMs();
+      const answer = await ask(`${worker.url}/v1/cities`);
+      if (answer?.status === 200) took.push(systemClock.monotonicMs() - askedMs);
+      await systemClock.sleep(50, over.signal);
+    }
+  })();
+  return {
+    async end(): Promise<number[]> {
+      over.abort();
+      await loop;
+      return took;
+    },
+  };
 }
 
 async function steady(): Promise<void> {
