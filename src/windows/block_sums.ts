@@ -21,8 +21,8 @@ export class BlockSums {
   readonly #tens = new Map<number, Sums>();
   /** The ten minutes that changed last, of which nothing has been remembered since. */
   #changedTen = NaN;
-  /** Up to here no block begins that is to be dropped. */
-  #droppedMs = -Infinity;
+  /** Until panes from here on leave, those that do are in one ten minutes only. */
+  #nextDropMs = -Infinity;
 
   constructor(width: number, valuesAt: ValuesAt) {
     this.#width = width;
@@ -47,8 +47,8 @@ export class BlockSums {
   /** All panes before have left, and none of them comes again. */
   dropBefore(paneStartMs: number): void {
     this.changed(paneStartMs);
-    if (paneStartMs <= this.#droppedMs) return;
-    this.#droppedMs = Math.ceil(paneStartMs / tenMs) * tenMs;
+    if (paneStartMs < this.#nextDropMs) return;
+    this.#nextDropMs = paneStartMs - paneStartMs % tenMs + tenMs;
     for (const blocks of [this.#hours, this.#tens]) {
       for (const at of blocks.keys()) if (at < paneStartMs) blocks.delete(at);
     }
