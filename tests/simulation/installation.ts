@@ -312,7 +312,8 @@ export function createInstallation(given: Plan, schedule: Schedule, points: Poin
   }
 
   function drain(process: Process, restartMs: number | null): void {
-    if (process.place.state !== "running" || process.pipeline === null) return;
+    if (process.place.state !== "running" || process.pipeline === null || process.drains) return;
+    process.drains = true;
     schedule.tell(`process ${process.place.name} drains`);
     schedule.at(0, "drain", () => {
       void drainProcess(process).then(() => {

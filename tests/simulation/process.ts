@@ -23,6 +23,8 @@ export type Process = {
   pipeline: Pipeline | null;
   sink: Sink | null;
   busy: { append: number; store: number; commit: number };
+  /** Told to end in order. Once is enough: told twice, it would be started again twice, under one name. */
+  drains: boolean;
 };
 
 export type Ending = "killed" | "drained" | "refused" | "failed";
@@ -75,6 +77,7 @@ export function startProcess(options: ProcessOptions): Process {
     pipeline: null,
     sink: null,
     busy: { append: 0, store: 0, commit: 0 },
+    drains: false,
   };
   const { log, store, analytics } = options.wires(place, process);
   const { clock } = process;
