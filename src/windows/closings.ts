@@ -54,13 +54,16 @@ export class Closings {
   takeBack(source: number, position: number): void {
     if (!this.#provisional.has(source)) return;
     let left = false;
-    for (const cities of this.#boundaries.values()) {
-      for (const sources of cities.values()) {
+    for (const [boundaryMs, cities] of this.#boundaries) {
+      for (const [city, sources] of cities) {
         const said = sources.get(source);
         if (said === undefined || !said.provisional) continue;
         if (said.position < position) sources.delete(source);
         else left = true;
+        // Nothing is left of it, not even its place: a boundary that no source speaks of is none.
+        if (sources.size === 0) cities.delete(city);
       }
+      if (cities.size === 0) this.#boundaries.delete(boundaryMs);
     }
     if (!left) this.#provisional.delete(source);
   }

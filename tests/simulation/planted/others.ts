@@ -41,6 +41,13 @@ export const otherBugs: readonly Bug[] = [
     ],
   },
   {
+    name: "what is taken back leaves an empty place, which a snapshot does not keep",
+    by: "tests/unit/windows/closings_test.ts",
+    changes: [
+      change("src/windows/closings.ts", "if (sources.size === 0) cities.delete(city);", ""),
+    ],
+  },
+  {
     name: "an alert's memory is kept only when it says something",
     by: "simulation",
     changes: [

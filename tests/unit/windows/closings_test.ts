@@ -87,8 +87,23 @@ describe("Closings", () => {
     restored.restore(JSON.parse(JSON.stringify(closings.state())));
     for (const held of [closings, restored]) {
       held.takeBack(0, 6);
-      assert.deepEqual(held.freeze(1).get("x") ?? [], []);
+      assert.deepEqual(held.boundaries(Infinity), [2]);
+      assert.deepEqual(held.freeze(1), new Map());
       assert.deepEqual(held.freeze(2), new Map([["x", [110]], ["y", [1_000]]]));
+    }
+  });
+
+  it("what is taken back leaves nothing behind: a snapshot made after it goes on alike", () => {
+    const closings = new Closings();
+    closings.say(1, "x", 0, 5, [1], true);
+    closings.say(2, "x", 0, 5, [1], true);
+    closings.say(2, "y", 1, 5, [2]);
+    closings.takeBack(0, 6);
+    const restored = new Closings();
+    restored.restore(JSON.parse(JSON.stringify(closings.state())));
+    for (const held of [closings, restored]) {
+      assert.deepEqual(held.boundaries(Infinity), [2]);
+      assert.deepEqual(held.freeze(2), new Map([["y", [2]]]));
     }
   });
 
