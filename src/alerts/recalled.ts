@@ -2,7 +2,8 @@
  * The memory of an alert from what was told of it: for a cold start, which has not seen how it began. Pure.
  *
  * What was told says how the alert stands and since when. How many boundaries in a row have breached or recovered is
- * told nowhere: it is counted while the start warms up, which is longer than any rule waits.
+ * told nowhere: it is counted while the start warms up, which is longer than any rule waits. Only a row with hours of
+ * silence in it may have begun before that; it is counted short, and its alert comes or goes that much later.
  */
 import type { AlertTransition } from "../../schemas/alert.ts";
 import { minuteMs } from "../time.ts";
