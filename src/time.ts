@@ -89,7 +89,7 @@ export function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** Gives the event loop one turn: between the slices of long work. */
+/** One turn of the event loop: what is ready goes first. Not enough between the slices of long work: see turns.ts. */
 export function breathe(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -55,7 +55,7 @@ type Group = { name: string; members: Member[]; slots: Map<string, Slot>; dueToA
 
 export function consumerGroups(source: GroupSource): Groups {
   const groups = new Map<string, Group>();
-  const turn = eventLoopTurns();
+  const turn = eventLoopTurns(source.clock);
   let joined = 0;
 
   function join({ group: name, topics, handlers, batchRecordsMax = limits.fetchRecordsMax }: JoinOptions) {

@@ -14,7 +14,8 @@ import { fromUtf8, utf8 } from "../ids.ts";
 import { limits } from "../limits.ts";
 import type { Log, LogRecord } from "../log/port.ts";
 import { readNext } from "../log/read_next.ts";
-import { breathe, type Clock, isoTime, secondMs } from "../time.ts";
+import { type Clock, isoTime, secondMs } from "../time.ts";
+import { sliceTurn } from "../turns.ts";
 
 export type ErasuresOptions = {
   log: Log;
@@ -85,7 +86,7 @@ export async function startErasures(options: ErasuresOptions): Promise<Erasures>
           next[partition] = record.offset + 1;
           take(record);
         }
-        await breathe();
+        await sliceTurn(clock);
       }
     }
     for (const wake of waiting) wake();

@@ -8,7 +8,8 @@ import type { DriverRow, DriversWanted, Found, Provenance, RideRow, RidesWanted 
 import { topicName } from "../log/topics.ts";
 import type { Host } from "../runtime/host.ts";
 import type { PartitionActor } from "../runtime/partition.ts";
-import { breathe, type Clock } from "../time.ts";
+import type { Clock } from "../time.ts";
+import { sliceTurn } from "../turns.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { driverView, provenance, rideView, type Speaker } from "./views.ts";
 
@@ -91,7 +92,7 @@ async function find<F extends Fold, M, R>(
       let sliceFromMs = clock.monotonicMs();
       for (const memory of search.actors(actor.fold)) {
         if (++looked % sliceActors === 0 && clock.monotonicMs() - sliceFromMs > sliceMs) {
-          await breathe();
+          await sliceTurn(clock);
           sliceFromMs = clock.monotonicMs();
         }
         const id = idOf(memory);

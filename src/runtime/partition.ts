@@ -15,7 +15,7 @@ import { limits } from "../limits.ts";
 import type { Commit, TopicPartition } from "../log/port.ts";
 import type { SnapshotKey, SnapshotStore } from "../snapshots/port.ts";
 import { metrics } from "../telemetry/metrics.ts";
-import { breathe, type Clock } from "../time.ts";
+import type { Clock } from "../time.ts";
 import { sliceTurn } from "../turns.ts";
 import type { Identity } from "./acquire.ts";
 import { encodeManifest, type Manifest, snapshotFormat } from "./manifest.ts";
@@ -42,9 +42,9 @@ export type PartitionOptions<F extends Fold> = {
 type Frozen = { manifest: Manifest; segments: { hash: string; bytes: Uint8Array }[] };
 
 /** Records folded between two looks at the clock. */
-const sliceRecords = 256;
+const sliceRecords = 64;
 /** How long one slice may hold the event loop. */
-const sliceMs = 12;
+const sliceMs = 4;
 /** The same for putting a snapshot together, which nobody waits for. */
 const packMs = 3;
 
@@ -119,7 +119,7 @@ export class PartitionActor<F extends Fold = Fold> {
         this.fold.fold(record, this.#outbox);
         this.nextOffset = record.offset + 1;
         if (++folded % sliceRecords === 0 && this.#options.clock.monotonicMs() - sliceFrom > sliceMs) {
-          await breathe();
+          await sliceTurn(this.#options.clock);
           sliceFrom = this.#options.clock.monotonicMs();
         }
         if (this.#outbox.records >= limits.outboxRecordsMax || this.#outbox.bytes >= limits.outboxBytesMax) {

@@ -11,7 +11,7 @@ import { WaymarkError } from "../errors.ts";
 import type { Fold, Stage } from "../fold.ts";
 import type { Log, TopicPartition } from "../log/port.ts";
 import { readNext } from "../log/read_next.ts";
-import { breathe, type Clock, isoTime, minuteMs } from "../time.ts";
+import { type Clock, isoTime, minuteMs } from "../time.ts";
 import { sliceTurn } from "../turns.ts";
 import type { Snapshot } from "./acquire.ts";
 import type { Manifest } from "./manifest.ts";
@@ -32,7 +32,7 @@ export type Origin = {
   /** The name in the log of the topic that the stage recalls; absent when it recalls none. */
   recalled?: string | undefined;
   /** Of the process that restores: it takes its slices in turn. */
-  clock?: Clock;
+  clock: Clock;
 };
 
 /** What is restored in one go is what others of the process wait for. */
@@ -55,11 +55,11 @@ export async function restore<F extends Fold>(
   }
   const { clock } = origin;
   for (const segment of snapshot.segments) {
-    await (clock === undefined ? breathe() : sliceTurn(clock));
-    let sliceFrom = clock?.monotonicMs() ?? 0;
+    await sliceTurn(clock);
+    let sliceFrom = clock.monotonicMs();
     for (const entry of unpackEntries(segment)) {
       fold.restore(entry);
-      if (clock === undefined || clock.monotonicMs() - sliceFrom <= sliceMs) continue;
+      if (clock.monotonicMs() - sliceFrom <= sliceMs) continue;
       await sliceTurn(clock);
       sliceFrom = clock.monotonicMs();
     }
@@ -72,7 +72,7 @@ async function start<F extends Fold>(
   fold: F,
   stage: Stage<F>,
   tp: TopicPartition,
-  { log, group, recalled }: Origin,
+  { log, group, recalled, clock }: Origin,
 ): Promise<Restored<F>> {
   const bounds = (await log.bounds(tp.topic))[tp.partition]!;
   const nowhere = { last: null, snapshotAtMs: null };
@@ -97,7 +97,7 @@ async function start<F extends Fold>(
     await refuseCut(log, tp.topic, cutMs, stage.warmUpMs + aheadMs);
   }
   fold.since(from);
-  if (recalled !== undefined) await recall(fold, log, recalled);
+  if (recalled !== undefined) await recall(fold, { log, clock }, recalled);
   return { fold, nextOffset: from, publishFrom, ...nowhere };
 }
 
@@ -105,14 +105,18 @@ async function start<F extends Fold>(
 const recordsRead = 1_000;
 
 /** What the stage said before, from every partition: the rules of one city lie in one, in their order. */
-async function recall(fold: Fold, log: Log, topic: string): Promise<void> {
+async function recall(
+  fold: Fold,
+  { log, clock }: Pick<Origin, "log" | "clock">,
+  topic: string,
+): Promise<void> {
   for (const [partition, { start, end }] of (await log.bounds(topic)).entries()) {
     for (let offset = start; offset < end;) {
       const records = await readNext(log, { topic, partition }, offset, recordsRead);
       if (records.length === 0) break;
       for (const record of records) fold.recall?.(record);
       offset = records.at(-1)!.offset + 1;
-      await breathe();
+      await sliceTurn(clock);
     }
   }
 }

@@ -24,7 +24,8 @@ import { readNext } from "../log/read_next.ts";
 import { fromUtf8 } from "../ids.ts";
 import { topicName, type TopicNaming } from "../log/topics.ts";
 import { metrics } from "../telemetry/metrics.ts";
-import { breathe, type Clock, hourMs, minuteMs, secondMs } from "../time.ts";
+import { type Clock, hourMs, minuteMs, secondMs } from "../time.ts";
+import { sliceTurn } from "../turns.ts";
 import { BoardAlerts } from "./board_alerts.ts";
 import { BoardRides } from "./board_rides.ts";
 import { isCompleted, readCells, readEnded, readWindow, versionsOf } from "./board_records.ts";
@@ -173,7 +174,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
   // Side by side: under load each answer of a broker is waited for longer than it takes to be read.
   await Promise.all(
     following.flatMap((followed) =>
-      followed.next.map((_, partition) => readPartition(log, followed, partition))
+      followed.next.map((_, partition) => readPartition({ log, clock }, followed, partition))
     ),
   );
 
@@ -184,7 +185,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
         takeWindows(false)(records);
         part.next = (records.at(-1)?.offset ?? Infinity) + 1;
         if (part.next >= part.until) earlier.shift();
-        await breathe();
+        await sliceTurn(clock);
       } catch {
         await clock.sleep(retryMs, stopping.signal);
       }
@@ -241,15 +242,14 @@ async function offsetsAt(log: Log, topic: string, timeMs: number): Promise<numbe
   return Promise.all(bounds.map((_, partition) => log.offsetAt({ topic, partition }, timeMs)));
 }
 
-async function follow(
-  { log, clock, signal }: { log: Log; clock: Clock; signal: AbortSignal },
-  followed: Followed,
-): Promise<void> {
+type Reading = { log: Log; clock: Clock; signal: AbortSignal };
+
+async function follow({ log, clock, signal }: Reading, followed: Followed): Promise<void> {
   while (!signal.aborted) {
     // Waiting begins before reading: an append in between ends the wait at once instead of being missed.
     const appended = log.appended(followed.topic, signal);
     try {
-      await readOn(log, followed, signal);
+      await readOn({ log, clock, signal }, followed);
     } catch {
       await clock.sleep(retryMs, signal);
       continue;
@@ -259,18 +259,17 @@ async function follow(
 }
 
 /** Reads every partition up to its end. */
-async function readOn(log: Log, followed: Followed, signal: AbortSignal): Promise<void> {
+async function readOn(reading: Reading, followed: Followed): Promise<void> {
   for (let partition = 0; partition < followed.next.length; partition++) {
-    await readPartition(log, followed, partition, signal);
+    await readPartition(reading, followed, partition);
   }
 }
 
 /** In slices that let others run. */
 async function readPartition(
-  log: Log,
+  { log, clock, signal }: Omit<Reading, "signal"> & { signal?: AbortSignal },
   followed: Followed,
   partition: number,
-  signal?: AbortSignal,
 ): Promise<void> {
   const tp = { topic: followed.topic, partition };
   while (signal?.aborted !== true) {
@@ -278,6 +277,6 @@ async function readPartition(
     if (records.length === 0) break;
     followed.next[partition] = records.at(-1)!.offset + 1;
     followed.take(records);
-    await breathe();
+    await sliceTurn(clock);
   }
 }

@@ -21,7 +21,8 @@ import { messageOf, WaymarkError } from "../errors.ts";
 import type { Committed, GroupHandlers, Log, LogRecord, Membership, TopicPartition } from "../log/port.ts";
 import { topicName, type TopicNaming } from "../log/topics.ts";
 import { metrics } from "../telemetry/metrics.ts";
-import { breathe, type Clock, secondMs } from "../time.ts";
+import { type Clock, secondMs } from "../time.ts";
+import { eventLoopTurns } from "../turns.ts";
 import type { Analytics } from "./analytics.ts";
 import { type Gap, type Resume, resumeAt, timeAt } from "./resume.ts";
 import { type RowSource, type SinkTable, sinkTables } from "./rows.ts";
@@ -110,7 +111,7 @@ export const sinkGroup = ({ group, ownId }: Pick<SinkOptions, "group" | "ownId">
 export async function startSink(options: SinkOptions): Promise<Sink> {
   const { log, naming, clock, tables = sinkTables, insertRowsMax = limits.insertRowsMax } = options;
   const group = sinkGroup(options);
-  const turn = turns();
+  const turn = eventLoopTurns(clock);
   const stopping = new AbortController();
   let joined = Promise.withResolvers<Membership>();
   let member: Membership | null = null;
@@ -348,12 +349,6 @@ const newProgress = (
   rowsPoisoned: 0,
   gap,
 });
-
-/** Each call resolves a turn of the event loop after the one before, whichever partition asked. */
-function turns(): () => Promise<void> {
-  let last = Promise.resolve();
-  return () => last = last.then(breathe);
-}
 
 async function rowsOf(
   table: SinkTable,

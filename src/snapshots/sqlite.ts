@@ -12,6 +12,7 @@
 import { messageOf, WaymarkError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { openSqliteFile, type SqliteFile } from "../sqlite_file.ts";
+import { systemClock } from "../time.ts";
 import { eventLoopTurns } from "../turns.ts";
 import type { SyncOptions } from "../wal_sync.ts";
 import type { SnapshotKey, SnapshotStore, StoredManifest } from "./port.ts";
@@ -49,7 +50,7 @@ export function openSqliteSnapshots({ fsync, ...options }: SqliteSnapshotsOption
   // What an erasure takes out of the store must not stand on in freed pages.
   file.db.exec("PRAGMA secure_delete = ON");
   const tables = snapshotTables(file);
-  const turn = eventLoopTurns();
+  const turn = eventLoopTurns(systemClock);
   let closed = false;
 
   function guarded<T>(work: () => T): T {

@@ -13,7 +13,7 @@ import { groupName } from "../../src/runtime/host.ts";
 import { restore } from "../../src/runtime/restore.ts";
 import { memorySnapshots } from "../../src/snapshots/memory.ts";
 import { ridesStage } from "../../src/stages/rides.ts";
-import { dayMs, isoTime, minuteMs, secondMs } from "../../src/time.ts";
+import { dayMs, isoTime, minuteMs, secondMs, systemClock } from "../../src/time.ts";
 import { codeOf } from "../conformance/eventually.ts";
 import { quick } from "../pipeline/quick.ts";
 import { leapClock, type Live, live, startMs } from "./live.ts";
@@ -177,7 +177,11 @@ describe("row 10: a start over a log that does not fit the snapshot", () => {
     const tp = { topic: "ride-events", partition };
     await world.trim(() => 2);
     const log = trimmedMeanwhile(world, { ...tp, offset: 2 }, 7);
-    const restored = await restore(ridesStage(stageContext(quick)), tp, null, { log, group: "any" });
+    const restored = await restore(ridesStage(stageContext(quick)), tp, null, {
+      log,
+      group: "any",
+      clock: systemClock,
+    });
     assert.equal(restored.nextOffset, 7);
   });
 

@@ -138,7 +138,7 @@ describe("row 12: damaged snapshots", () => {
       await acquired({ ...newest, bytes: newest.bytes.slice(1) }),
     ];
     const restoredWith = async (snapshot: typeof full) =>
-      await restore(stage, tp, snapshot, { log: world.log, group: "any" });
+      await restore(stage, tp, snapshot, { log: world.log, group: "any", clock: world.clock });
     const [whole, rest] = [await restoredWith(full), await restoredWith(half)];
     const { Outbox } = await import("../../src/fold.ts");
     const out = new Outbox();

@@ -124,7 +124,12 @@ describe("a cold start", () => {
         since: (offset) => void calls.push(`since ${offset}`),
         recall: ({ value }) => void calls.push(fromUtf8(value)),
       };
-      await restore({ ...stage, create: () => seen }, at, null, { log, group: "g", recalled: "alerts" });
+      await restore({ ...stage, create: () => seen }, at, null, {
+        log,
+        group: "g",
+        recalled: "alerts",
+        clock: systemClock,
+      });
       return calls.splice(0);
     };
     assert.deepEqual(await started(tp), ["since 0"]);

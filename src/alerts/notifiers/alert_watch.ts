@@ -14,7 +14,8 @@ import { limits } from "../../limits.ts";
 import type { Log, LogRecord, Membership, TopicPartition } from "../../log/port.ts";
 import { readNext } from "../../log/read_next.ts";
 import { topicName, type TopicNaming } from "../../log/topics.ts";
-import { breathe, type Clock, secondMs } from "../../time.ts";
+import { type Clock, secondMs } from "../../time.ts";
+import { sliceTurn } from "../../turns.ts";
 import { emptyJournal, type Journal, takeFact } from "../journal.ts";
 import { comparePlacing, subjectOf } from "../newest.ts";
 
@@ -65,7 +66,7 @@ export async function startAlertWatch(options: AlertWatchOptions): Promise<Alert
     for (;;) {
       try {
         now.journalNext = (await log.bounds(journal))[partition]!.start;
-        await readJournal(log, journal, now);
+        await readJournal({ log, clock }, journal, now);
         return (await log.bounds(alerts))[partition]!.start;
       } catch (error) {
         if (stopping.signal.aborted) throw error;
@@ -118,7 +119,7 @@ export async function startAlertWatch(options: AlertWatchOptions): Promise<Alert
       const waited = Promise.race([log.appended(journal, turn.signal), clock.sleep(pollMs, turn.signal)]);
       for (const partition of held.values()) {
         // One that cannot be read is not fresh, and so is quiet.
-        if (await readJournal(log, journal, partition).catch(() => false)) changed();
+        if (await readJournal({ log, clock }, journal, partition).catch(() => false)) changed();
       }
       await waited;
       turn.abort();
@@ -198,7 +199,11 @@ function createHeld(partition: number, log: Log): Held {
 }
 
 /** To its end. Whether there was anything new. */
-async function readJournal(log: Log, topic: string, held: Held): Promise<boolean> {
+async function readJournal(
+  { log, clock }: Pick<AlertWatchOptions, "log" | "clock">,
+  topic: string,
+  held: Held,
+): Promise<boolean> {
   if (held.reading || held.journalNext === null) return false;
   held.reading = true;
   try {
@@ -210,7 +215,7 @@ async function readJournal(log: Log, topic: string, held: Held): Promise<boolean
         held.journalNext = record.offset + 1;
       }
       if (records.length > 0) {
-        await breathe();
+        await sliceTurn(clock);
         continue;
       }
       held.journalReadMs = sentMs;

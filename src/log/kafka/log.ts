@@ -51,7 +51,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const nodes = kafkaNodes(connection);
   const views = groupViews(nodes);
   const time = logClock(clock);
-  const turn = eventLoopTurns();
+  const turn = eventLoopTurns(clock);
   const members = new Set<GroupMember>();
   const joinedTimes = new Map<string, number>();
   const topics = topicTable({
