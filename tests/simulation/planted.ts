@@ -19,7 +19,7 @@ import type { SeedSummary } from "./report.ts";
 
 const copied = ["src", "actors", "schemas", "sql", "tests", "scripts", "docs", "deno.json", "package.json"];
 /** Seeds without a complaint after which a bug counts as not caught. */
-const seedsMax = 200;
+const seedsMax = 500;
 /** A suite that hangs over a bug has noticed it, but says nothing of use. */
 const suiteMsMax = 300_000;
 
