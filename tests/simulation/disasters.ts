@@ -168,6 +168,7 @@ function foreign(installation: Installation, { name, pick }: Disaster, say: (tex
   const { broker, network, points, schedule } = installation;
   const topic = pick < 0.5 ? "ride-events" : "driver-locations";
   const partition = Math.floor(pick * 1_000) % broker.partitions(topic).length;
+  let afterwards = () => {};
   network.down.add("log");
   schedule.at(2 * secondMs, "foreign", () => {
     const p = broker.partition({ topic, partition });
@@ -192,15 +193,21 @@ function foreign(installation: Installation, { name, pick }: Disaster, say: (tex
       // Everybody is away until the records that they need are gone.
       for (const process of [...installation.processes]) installation.kill(process, 5 * secondMs);
       points.sometimes("log_trimmed_too_far");
-      if (snapshots[partition] !== undefined && snapshots[partition] < p.end) {
-        installation.mustRefuse = `${topic}/${partition} was trimmed to ${p.end}, its snapshot being at ${
-          snapshots[partition]
-        }`;
-      }
+      // Snapshots that were on their way when everybody was killed arrive meanwhile.
+      afterwards = () => {
+        const snapshot = newestSnapshots(installation, topic)[partition];
+        if (snapshot !== undefined && snapshot < p.start) {
+          installation.mustRefuse =
+            `${topic}/${partition} was trimmed to ${p.start}, its snapshot being at ${snapshot}`;
+        }
+      };
       broker.trim({ topic, partition }, p.end);
       say(`${topic}/${partition} begins at ${p.start} now: its retention was shorter than the outage`);
     }
-    schedule.at(3 * secondMs, "back", () => void network.down.delete("log"));
+    schedule.at(3 * secondMs, "back", () => {
+      network.down.delete("log");
+      afterwards();
+    });
   });
 }
 
