@@ -25,6 +25,7 @@ export type Assets = {
 const types = {
   "live.js": "text/javascript; charset=utf-8",
   "morph.js": "text/javascript; charset=utf-8",
+  "announce.js": "text/javascript; charset=utf-8",
   "act.js": "text/javascript; charset=utf-8",
   "keys.js": "text/javascript; charset=utf-8",
   "icon.svg": "image/svg+xml",

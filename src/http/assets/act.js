@@ -1,10 +1,10 @@
 // What a person does about an alert: a button in its line opens the dialog, which posts to the doors for programs.
 // The browser adds the key that the page was opened with; the server takes it from our own pages only.
+import { announce } from "./announce.js";
 
 const dialog = document.getElementById("act");
 const form = dialog.querySelector("form");
 const trouble = document.getElementById("act-trouble");
-const announcer = document.getElementById("announce");
 const nameKept = "waymark-who";
 
 const titles = { acknowledge: "Take over", silence: "Silence", unsilence: "End silence" };
@@ -59,7 +59,7 @@ form.addEventListener("submit", async (event) => {
     });
     if (response.ok) {
       localStorage.setItem(nameKept, given.by);
-      announcer.textContent = `${said[asked.act]}: ${asked.about}`;
+      announce(`${said[asked.act]}: ${asked.about}`);
       dialog.close();
     } else {
       const { error } = await response.json();

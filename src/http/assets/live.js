@@ -1,11 +1,11 @@
 // Keeps an open page as a new one would be: the page's own address tells, as server-sent events, which parts have
 // changed. When the connection is lost the page says so, and as of when its figures are, instead of looking alive.
+import { announce } from "./announce.js";
 import { elementsOf, morph, morphChildren } from "./morph.js";
 
 const page = document.body.dataset;
 const link = document.getElementById("link");
 const lost = document.getElementById("lost");
-const announcer = document.getElementById("announce");
 const lostAfterMs = 12_000;
 const waitMsMax = 30_000;
 const restMs = 60_000;
@@ -25,6 +25,7 @@ function showPart(name, part) {
   if (place === null) return;
   if (typeof part === "string") return morphChildren(place, elementsOf(part));
   const known = new Map([...place.children].map((line) => [line.dataset.key, line]));
+  const news = [];
   for (const [key, markup] of Object.entries(part.lines)) {
     const line = elementsOf(markup).firstElementChild;
     const shown = known.get(key);
@@ -34,9 +35,10 @@ function showPart(name, part) {
     } else {
       const said = shown.dataset.say;
       morph(shown, line);
-      if (said !== undefined && said !== shown.dataset.say) announcer.textContent = shown.dataset.say;
+      if (said !== undefined && said !== shown.dataset.say) news.push(shown.dataset.say);
     }
   }
+  announce(...news);
   if (part.order !== undefined) arrange(place, known, part.order);
 }
 

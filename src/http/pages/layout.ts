@@ -28,6 +28,7 @@ ${assets.styles}
 ${
     isLive
       ? markup`<link rel="modulepreload" href="${assets.path("morph.js")}">
+<link rel="modulepreload" href="${assets.path("announce.js")}">
 <script type="module" src="${assets.path("live.js")}"></script>`
       : nothing
   }
@@ -41,7 +42,7 @@ ${top(view.kind, now)}
 ${body(slot)}
 </main>
 <p id="lost" class="lost-note" role="alert" hidden></p>
-<p id="announce" class="unseen" role="status" aria-live="polite"></p>
+<div id="announce" class="unseen" role="log" aria-live="polite"></div>
 <footer>
 <p>${facts.node} · Waymark ${facts.version} · all times UTC</p>
 <nav aria-label="Data"><a href="/v1/cities">Cities</a><a href="/v1/alerts">Alerts</a>\
