@@ -6,6 +6,7 @@
  * ride sources have passed their end (phase 1); supply joins when the location sources have passed it too (phase 2).
  */
 import type { CityWindow } from "../../schemas/city_window.ts";
+import { rowMs } from "../alerts/judge.ts";
 import type { Fold, FoldEntry, FoldStatus, LogRecord, Outbox, Stage } from "../fold.ts";
 import { utf8 } from "../ids.ts";
 import { outgoing } from "../outgoing.ts";
@@ -390,7 +391,7 @@ export function citiesStage(context: StageContext): Stage<CitiesFold> {
     name: "cities",
     source: "city-partials",
     declaresIdle: false,
-    warmUpMs: 2 * windowMs + latenessMs + holdMs + usualMs,
+    warmUpMs: 2 * windowMs + latenessMs + holdMs + Math.max(usualMs, rowMs),
     recalls: "alerts",
     create: (partition) => new CitiesFold(context, partition),
   };

@@ -54,7 +54,7 @@ export class CityAlerts {
   #eventsMs: number | null = null;
   /** The last boundary with drivers; null before the first and after giving up. */
   #supplyMs: number | null = null;
-  /** Counted while a cold start warms up; null at all other times. */
+  /** Seen while a cold start warms up; null at all other times. */
   #rows: Map<string, Rows> | null = null;
 
   constructor(context: StageContext) {
@@ -72,7 +72,8 @@ export class CityAlerts {
     for (const rule of rules) {
       if (rule.moment !== moment || !rule.covers(city) || (isSilent && !rule.isSilence && !givesUp)) continue;
       const memory = this.#memories.get(keyOf(rule)) ?? calm;
-      this.#rows?.set(keyOf(rule), rowsAfter(rule, this.#rows.get(keyOf(rule)) ?? noRows, figures));
+      const rows = this.#rows?.get(keyOf(rule)) ?? noRows;
+      this.#rows?.set(keyOf(rule), rowsAfter(rule, rows, boundaryMs, figures));
       const judged = givesUp && (rule.isSilence || isSilent)
         ? givenUp(memory, boundaryMs)
         : judge(rule, memory, boundaryMs, figures);

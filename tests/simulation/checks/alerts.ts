@@ -83,7 +83,7 @@ function asCalm(told: Map<string, Alert[]>, calm: Map<string, Alert[]>): string[
     .map((name) => `${name}: ${text(told.get(name))}; of one calm owner: ${text(calm.get(name))}`);
 }
 
-/** Above 30 % for more than five boundaries; below 25 % for as long; at 20 ended rides at least. */
+/** Above 30 % for more than five boundaries; below 25 % for as long; at 20 ended rides at least. No simulation is longer than a row may be. */
 function byInputs(evidence: Evidence, told: Map<string, Alert[]>): string[] {
   const { closings } = oracleOf(evidence);
   return [...closings].flatMap(([city, boundaries]) => {

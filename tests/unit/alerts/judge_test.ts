@@ -51,6 +51,34 @@ describe("judge(cancellation_rate_high)", () => {
       [1, "pending", 1],
       [15, "firing", 1],
     ]],
+    ["a row lies within three hours: what came before them counts no more", [
+      ...times(3, high),
+      ...times(176, few),
+      ...times(6, high),
+    ], [
+      [1, "pending", 1],
+      [185, "firing", 1],
+    ]],
+    ["pending by nothing that counts any more is resolved, and a breach begins anew", [
+      ...times(2, high),
+      ...times(190, few),
+      ...times(6, high),
+    ], [
+      [1, "pending", 1],
+      [182, "resolved", 1],
+      [193, "pending", 193],
+      [198, "firing", 193],
+    ]],
+    ["a recovery lies within three hours, too", [
+      ...times(6, high),
+      ...times(4, low),
+      ...times(178, few),
+      ...times(6, low),
+    ], [
+      [1, "pending", 1],
+      [6, "firing", 1],
+      [194, "resolved", 1],
+    ]],
     ["resolves at the 6th boundary below 25 %", [...times(6, high), ...times(9, low)], [
       [1, "pending", 1],
       [6, "firing", 1],

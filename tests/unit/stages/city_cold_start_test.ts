@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { alertRuleSet } from "../../../schemas/alert_rule.ts";
+import { rowMs } from "../../../src/alerts/judge.ts";
 import { type LogRecord, Outbox, type Output } from "../../../src/fold.ts";
-import { CitiesFold } from "../../../src/stages/cities.ts";
+import { CitiesFold, citiesStage } from "../../../src/stages/cities.ts";
 import type { StageContext } from "../../../src/stages/context.ts";
 import { encodeRules } from "../../../src/stages/rule_record.ts";
 import type { ClosingEntry, PaneEntry } from "../../../src/windows/partial.ts";
 import { told } from "./partial_streams.ts";
+import { minuteMs } from "../../../src/time.ts";
 import { json } from "./records.ts";
 import { at, stageContext } from "./stage_context.ts";
 
@@ -22,6 +24,9 @@ const rule = (name: string, value: string, over: object = {}) => ({
 const rules = [
   rule("many", "requests", { threshold: 20, clear: 10, for: "3m" }),
   rule("rate", "cancellation_rate", { threshold: 0.3, floor: { field: "ended_rides", min: 10 } }),
+  rule("often", "cancellation_rate", {
+    ...{ threshold: 0.3, clear: 0.2, for: "4m", floor: { field: "ended_rides", min: 10 } },
+  }),
   rule("drivers", "available_drivers", { breach: "below", threshold: 3, for: "2m" }),
   rule("mute", "silence", { for: "4m" }),
 ];
@@ -86,28 +91,6 @@ function both(minutes: Minute[], { from, until }: { from: number; until: number 
   return { straight: readable(after), cold: readable(folded(cold, records.slice(until).flat())) };
 }
 
-type Memories = [key: string, memory: { state: string; streak: number }][];
-
-/** Whether the rows that are being counted at minute `until` began where a warm-up from minute `from` sees all of them. */
-function rowsFit(minutes: Minute[], { from, until }: { from: number; until: number }): boolean {
-  const fold = new CitiesFold(context, 0);
-  folded(fold, [rulesAt(0)]);
-  const beganAt = new Map<string, number>();
-  for (const [m, records] of recordsOf(minutes).slice(0, until).entries()) {
-    folded(fold, records);
-    const city = [...fold.entries()].find(([kind]) => kind === "city");
-    const memories = (city?.[2] as { alerts: { memories: Memories } } | undefined)?.alerts.memories ?? [];
-    for (const [key, { state, streak }] of memories) {
-      const row = `${key} ${state}`;
-      if (streak === 0) beganAt.delete(row);
-      else if (!beganAt.has(row)) beganAt.set(row, m);
-      for (const other of ["ok", "pending", "firing"]) if (other !== state) beganAt.delete(`${key} ${other}`);
-    }
-  }
-  // What was silent is told, and counted from there.
-  return [...beganAt].every(([row, m]) => row.startsWith("rides mute") || m >= from);
-}
-
 const busy: Minute = { asked: 30, completed: 2, cancelled: 10, available: 1 };
 const calm: Minute = { asked: 5, completed: 12, cancelled: 0, available: 9 };
 const times = (n: number, minute: Minute): Minute[] => Array.from({ length: n }, () => minute);
@@ -119,7 +102,7 @@ describe("a cold start of the cities", () => {
       until: 62,
     });
     assert.deepEqual(cold, straight);
-    assert.equal(cold.filter((told) => told.includes("resolved")).length, 3);
+    assert.equal(cold.filter((told) => told.includes("resolved")).length, 4);
   });
 
   it("ends a silence that began before its warm-up, under the incident's own name", () => {
@@ -148,19 +131,35 @@ describe("a cold start of the cities", () => {
         available: fc.oneof(fc.constant(null), fc.nat(6)),
       }),
     );
-    const stretch = fc.tuple(made, fc.integer({ min: 1, max: 9 })).map(([m, n]) => times(n, m));
-    const run = fc.array(stretch, { minLength: 6, maxLength: 24 }).map((s) => s.flat());
+    // Hours without a judgement, too: too few rides, or nobody.
+    const length = fc.oneof(
+      { weight: 5, arbitrary: fc.integer({ min: 1, max: 9 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 10, max: 200 }) },
+    );
+    const stretch = fc.tuple(made, length).map(([m, n]) => times(n, m));
+    const run = fc.array(stretch, { minLength: 6, maxLength: 40 }).map((s) => s.flat());
     fc.assert(
-      fc.property(run, fc.nat(100), fc.nat(100), (minutes, u, w) => {
-        const until = 1 + Math.floor((minutes.length - 2) * u / 100);
-        // Rows of four times `for` have to fit into the warm-up, and rows with a silence in them are longer.
-        const from = Math.max(0, until - 20 - w);
-        fc.pre(rowsFit(minutes, { from, until }));
+      fc.property(run, fc.nat(1_000), fc.nat(100), (minutes, u, more) => {
+        const until = 1 + Math.floor((minutes.length - 2) * u / 1_000);
+        const from = Math.max(0, until - rowMs / minuteMs - more);
         const { straight, cold } = both(minutes, { from, until });
         assert.deepEqual(cold, straight);
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("has the whole row of an alert that was watched for hours", () => {
+    const few: Minute = { ...calm, completed: 1 };
+    const minutes = [...times(5, calm), ...times(3, busy), ...times(170, few), ...times(3, busy), calm];
+    const { straight, cold } = both(minutes, { from: 4, until: 179 });
+    assert.deepEqual(cold, straight);
+    assert.ok(cold.some((told) => told.startsWith("often firing")), cold.join());
+  });
+
+  it("reads back for longer than a row, by as much as a source may lag behind another", () => {
+    const { windowMs, latenessMs, holdMs } = context.windows;
+    assert.ok(citiesStage(context).warmUpMs >= rowMs + windowMs + latenessMs + holdMs);
   });
 
   it("leaves alone what another generation told, and cities of other partitions", () => {
