@@ -7,6 +7,7 @@
  */
 import type { Fold, Stage } from "../fold.ts";
 import { errorCodes, messageOf, WaymarkError } from "../errors.ts";
+import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import type { GroupHandlers, Log, Membership, TopicPartition } from "../log/port.ts";
 import { isCompacted, type TopicName, topicName, type TopicNaming } from "../log/topics.ts";
@@ -141,9 +142,10 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     },
     async batch(tp, records, logEnd) {
       const actor = actors.get(tp.partition);
-      const moved = await actor?.batch(records, logEnd);
-      if (moved === true) quiet.delete(tp.partition);
-      if (actor !== undefined && actors.get(tp.partition) === actor) catchUp(actor, logEnd);
+      invariant(actor !== undefined, () => `${nameOf(tp)} has records and was never begun`);
+      const moved = await actor.batch(records, logEnd);
+      if (moved) quiet.delete(tp.partition);
+      if (actors.get(tp.partition) === actor) catchUp(actor, logEnd);
     },
     async empty(tp, at) {
       const actor = actors.get(tp.partition);
@@ -166,7 +168,8 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       try {
         await actor.snapshot();
       } finally {
-        release(tp);
+        // It may have been lost meanwhile, and have come back: then it is another one.
+        if (actors.get(tp.partition) === actor) release(tp);
       }
     },
     lost: (tp) => release(tp),

@@ -173,8 +173,9 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
     },
     async batch(tp, records, end) {
       const progress = progresses.get(keyOf(tp));
+      invariant(progress !== undefined, () => `${keyOf(tp)} has records and was never begun`);
       const last = records.at(-1);
-      if (progress === undefined || last === undefined) return;
+      if (last === undefined) return;
       progress.end = end;
       const { table, feed } = laneOf(tp);
       const { logEpoch, replayed = false, erased } = options;
@@ -205,7 +206,8 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
     async revoked(tp) {
       const progress = progresses.get(keyOf(tp));
       if (progress !== undefined) await laneOf(tp).feed.settle(progress);
-      giveUp(tp);
+      // It may have been lost meanwhile, and have come back: then it is another one.
+      if (progresses.get(keyOf(tp)) === progress) giveUp(tp);
     },
     lost: giveUp,
     failed(tp, error) {
