@@ -48,6 +48,31 @@ export const otherBugs: readonly Bug[] = [
     ],
   },
   {
+    name: "a slow revocation lets go of the partition that came back since",
+    by: "tests/unit/runtime/came_back_test.ts",
+    changes: [
+      change("src/runtime/host.ts", "if (actors.get(tp.partition) === actor) release(tp);", "release(tp);"),
+    ],
+  },
+  {
+    name: "a slow revocation of the sink lets go of the partition that came back since",
+    by: "tests/unit/runtime/came_back_test.ts",
+    changes: [
+      change(
+        "src/sinks/clickhouse.ts",
+        "if (progresses.get(keyOf(tp)) === progress) giveUp(tp);",
+        "giveUp(tp);",
+      ),
+    ],
+  },
+  {
+    name: "a row of boundaries has no end",
+    by: "tests/unit/alerts/judge_test.ts",
+    changes: [
+      change("src/alerts/judge.ts", "row.filter((ms) => boundaryMs - ms < rowMs);", "row;"),
+    ],
+  },
+  {
     name: "an alert's memory is kept only when it says something",
     by: "simulation",
     changes: [
