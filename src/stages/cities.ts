@@ -85,6 +85,7 @@ export class CitiesFold implements Fold {
     const revised = new Map<string, [string, number]>();
     for (const [name, paneStartMs, position, offset, values, riders] of partial.panes) {
       const city = this.#city(name);
+      const newestMs = city.panes.newestPaneMs;
       const merged = city.panes.apply(paneStartMs, [index, position, offset, values], riders);
       // Told again after its pane has left, by an owner that replays: it was counted, or missed, back then.
       if (merged === "missed" && !this.#sources.hasTold(index, offset)) {
@@ -99,6 +100,7 @@ export class CitiesFold implements Fold {
       }
       if (lastMs <= this.#rideClosedMs) continue;
       city.updates.changed(paneStartMs);
+      if (paneStartMs > newestMs) city.updates.opened(paneStartMs);
       this.#round.stir(name);
     }
     const closings = partial.source.topic === "ride-events" ? this.#rideClosings : this.#supplyClosings;

@@ -2,18 +2,20 @@
  * Which open windows of a city a flush tells of: pure.
  *
  * An event changes all windows over its minute, and those of a day are 1,440. What people look at is the one that ends
- * next after the newest event: it goes out with every flush. Of its neighbours, and the newest, one goes out in turn;
- * the rest is told when it closes.
+ * next after the newest event: it goes out with every flush. Of those that end before it (of late events, or when a
+ * clock is fast) one goes out in turn. The newest is told once, when its first minute begins, so that everybody knows
+ * where now is. The rest, which is hardly begun, is told when it ends next, or closes.
  */
 import { paneMs } from "../windows/settings.ts";
 
-/** Windows that end so much before and after the one that ends next. */
-const nearBeforeMs = 3 * paneMs;
-const nearAfterMs = 4 * paneMs;
+/** Windows that end so much before the one that ends next: a clock may be five minutes fast, and closing takes two. */
+const nearMs = 8 * paneMs;
 
 export class CityUpdates {
   /** Panes that changed since the last flush. */
   readonly #changed = new Set<number>();
+  /** The newest pane, when it has come since the last flush. */
+  #openedMs: number | null = null;
   /** Ends of windows that changed and were not told since. */
   readonly #due = new Set<number>();
   /** Ends of windows that a cold start owes, open or closed. */
@@ -26,6 +28,11 @@ export class CityUpdates {
 
   changed(paneStartMs: number): void {
     this.#changed.add(paneStartMs);
+  }
+
+  /** A pane has come that is newer than all before it. */
+  opened(paneStartMs: number): void {
+    this.#openedMs = paneStartMs;
   }
 
   /** Windows up to the boundary are closed, and told by that. */
@@ -64,12 +71,14 @@ export class CityUpdates {
   #mark(newestPaneMs: number, windowMs: number, closedMs: number): void {
     const nextMs = newestPaneMs + paneMs;
     for (const pane of this.#changed) {
-      const from = Math.max(pane + paneMs, nextMs - nearBeforeMs, closedMs + paneMs);
-      const until = Math.min(pane + windowMs, nextMs + nearAfterMs);
+      const from = Math.max(pane + paneMs, nextMs - nearMs, closedMs + paneMs);
+      const until = Math.min(pane + windowMs, nextMs);
       for (let end = from; end <= until; end += paneMs) this.#due.add(end);
-      if (pane === newestPaneMs && pane + windowMs > closedMs) this.#due.add(pane + windowMs);
     }
     this.#changed.clear();
+    const newestMs = (this.#openedMs ?? -Infinity) + windowMs;
+    if (newestMs > closedMs) this.#due.add(newestMs);
+    this.#openedMs = null;
   }
 
   /** The first after the one told last, else the first. */

@@ -1,8 +1,8 @@
 /**
  * A set of 64-bit hashes with open addressing: 8 bytes a slot, no object per entry.
  *
- * A JavaScript Set of numbers above 2³¹ keeps a heap number per entry and walks pointers; this is one flat array, small at
- * first: where cities are many, most minutes of a partition see one rider of each.
+ * A JavaScript Set of numbers above 2³¹ keeps a heap number per entry and walks pointers; this is one flat array, and
+ * none for a single hash: where cities are many, most minutes of a partition see one rider of each.
  * The pair (0, 0) marks an empty slot; a hash that is (0, 0) is stored as (0, 1).
  */
 
@@ -11,8 +11,11 @@ const slotsLeast = 4;
 const load = 0.6;
 
 export class Table64 {
-  /** High and low half of each slot. */
-  #slots = new Uint32Array(slotsLeast * 2);
+  /** High and low half of each slot; null while there is one hash at most. */
+  #slots: Uint32Array | null = null;
+  /** The first one, before there are slots. */
+  #high = 0;
+  #low = 0;
   #size = 0;
 
   get size(): number {
@@ -21,48 +24,65 @@ export class Table64 {
 
   /** Adds the hash; true when it was not there. */
   add(high: number, low: number): boolean {
-    if ((this.#size + 1) * 2 > this.#slots.length * load) this.#grow();
-    return this.#insert(high, low);
+    const [h, l] = [high >>> 0, (high | low) === 0 ? 1 : low >>> 0];
+    if (this.#slots === null) {
+      if (this.#size === 0) {
+        [this.#high, this.#low, this.#size] = [h, l, 1];
+        return true;
+      }
+      if (h === this.#high && l === this.#low) return false;
+      this.#slots = new Uint32Array(slotsLeast * 2);
+      place(this.#slots, this.#high, this.#low);
+    }
+    if ((this.#size + 1) * 2 > this.#slots.length * load) this.#slots = grown(this.#slots);
+    if (!place(this.#slots, h, l)) return false;
+    this.#size++;
+    return true;
   }
 
   /** Calls back for each hash. */
   each(visit: (high: number, low: number) => void): void {
     const slots = this.#slots;
-    for (let slot = 0; slot < slots.length; slot += 2) {
-      const [high, low] = [slots[slot]!, slots[slot + 1]!];
-      if ((high | low) !== 0) visit(high, low);
+    if (slots !== null) eachOf(slots, visit);
+    else if (this.#size === 1) visit(this.#high, this.#low);
+  }
+}
+
+/** Puts the hash into its slot; false when it is there. */
+function place(slots: Uint32Array, high: number, low: number): boolean {
+  const mask = slots.length - 1;
+  for (let slot = ((low ^ Math.imul(high, 0x9e3779b1)) << 1) & mask;; slot = (slot + 2) & mask) {
+    const h = slots[slot]!;
+    const l = slots[slot + 1]!;
+    if (h === high && l === low) return false;
+    if ((h | l) === 0) {
+      slots[slot] = high;
+      slots[slot + 1] = low;
+      return true;
     }
   }
+}
 
-  #insert(high: number, low: number): boolean {
-    if ((high | low) === 0) low = 1;
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    for (let slot = ((low ^ Math.imul(high, 0x9e3779b1)) << 1) & mask;; slot = (slot + 2) & mask) {
-      const h = slots[slot]!;
-      const l = slots[slot + 1]!;
-      if (h === high >>> 0 && l === low >>> 0) return false;
-      if ((h | l) === 0) {
-        slots[slot] = high;
-        slots[slot + 1] = low;
-        this.#size++;
-        return true;
-      }
-    }
-  }
+function grown(before: Uint32Array): Uint32Array {
+  const slots = new Uint32Array(before.length * 2);
+  eachOf(before, (high, low) => void place(slots, high, low));
+  return slots;
+}
 
-  #grow(): void {
-    const before = this.#slots;
-    this.#slots = new Uint32Array(before.length * 2);
-    this.#size = 0;
-    for (let slot = 0; slot < before.length; slot += 2) {
-      if ((before[slot]! | before[slot + 1]!) !== 0) this.#insert(before[slot]!, before[slot + 1]!);
-    }
+function eachOf(slots: Uint32Array, visit: (high: number, low: number) => void): void {
+  for (let slot = 0; slot < slots.length; slot += 2) {
+    const [high, low] = [slots[slot]!, slots[slot + 1]!];
+    if ((high | low) !== 0) visit(high, low);
   }
 }
 
 /** Hashes as pairs of 32-bit numbers [high, low, high, low …] → base64, sorted: equal sets give equal text. */
 export function packHashes(pairs: readonly number[]): string {
+  if (pairs.length === 2) {
+    single.setUint32(0, pairs[0]!);
+    single.setUint32(4, pairs[1]!);
+    return singleBytes.toBase64();
+  }
   const whole = new BigUint64Array(pairs.length / 2);
   const halves = new Uint32Array(whole.buffer);
   for (let i = 0; i < pairs.length; i += 2) {
@@ -78,6 +98,10 @@ export function packHashes(pairs: readonly number[]): string {
   }
   return new Uint8Array(bytes.buffer).toBase64();
 }
+
+/** Room for one, written anew each time. */
+const singleBytes = new Uint8Array(8);
+const single = new DataView(singleBytes.buffer);
 
 /** Where the platform keeps the lower half of a number of 64 bits. */
 const lowHalf = new Uint32Array(new BigUint64Array([1n]).buffer)[0] === 1 ? 0 : 1;

@@ -18,6 +18,7 @@ import { isoTime, minuteMs, secondMs } from "../../src/time.ts";
 import { decodePartial, type Partial } from "../../src/windows/partial.ts";
 import { actorsOf, flushCities, leftBy } from "../pipeline/harness.ts";
 import { quick } from "../pipeline/quick.ts";
+import { replayDone } from "../../src/node/replay_done.ts";
 import { assertRecounted } from "../pipeline/recounted.ts";
 import { type Live, live } from "./live.ts";
 
@@ -40,20 +41,20 @@ async function send(world: Live, name: string, count = 5): Promise<void> {
   await world.pass(6 * secondMs, secondMs);
 }
 
-/** Everything is folded; windows and ledger are those of the recount. */
+/** Everything is folded, and nothing more is to come: windows and ledger are those of the recount. */
 async function assertExact(world: Live): Promise<void> {
-  const ended = async () => {
-    for (const topic of ["ride-events", "city-partials-g1"]) {
-      for (const [partition, { end }] of (await world.log.bounds(topic)).entries()) {
-        const at = actorsOf(world.pipeline).find(({ tp }) =>
-          tp.topic === topic && tp.partition === partition
-        );
-        if (at?.nextOffset !== end) return false;
+  const { rides, locations } = world.pipeline;
+  const read = async () => {
+    for (const host of rides) {
+      for (const { tp, nextOffset } of host.actors.values()) {
+        if (nextOffset < (await world.log.bounds(tp.topic))[tp.partition]!.end) return false;
       }
     }
     return true;
   };
-  await world.until("everything is folded", ended);
+  await world.until("everything is read", read);
+  for (const host of [...rides, ...locations]) for (const actor of host.actors.values()) await actor.end();
+  await world.until("every city has folded", () => replayDone(world.pipeline, world.log));
   await flushCities(world.pipeline);
   await assertRecounted({
     ...await leftBy(world.pipeline, world.log),
