@@ -174,7 +174,9 @@ function measure(work: ScaleWork): Cost {
           const record = { offset: told++, timestampMs: 0, key, value, headers: null };
           targets[partition!]!.fold(record, windows);
         }
-        for (const fold of targets) while (!fold.flush(windows)) windows.take();
+        for (const fold of targets) {
+          while (!fold.flush(windows)) outputs.push(...windows.take());
+        }
       });
       const published = [...outputs, ...windows.take()].reduce(
         (n, { key, value }) => n + key.length + value.length,

@@ -1,11 +1,11 @@
 /** Options that stage a scenario, for the commands that make traffic. */
+import type { Config } from "../config.ts";
 import { WaymarkError } from "../errors.ts";
 import { utf8 } from "../ids.ts";
 import { stageContext } from "../node/context.ts";
 import { hourMs, minuteMs, secondMs } from "../time.ts";
 import { type ScenarioName, scenarioNames, type ScenarioOptions, scenarios } from "../traffic/scenario.ts";
 import { type Given, type Option, share, wholeNumber } from "./command.ts";
-import { configFromEnvironment } from "./environment.ts";
 
 export const scenarioOptions: Record<string, Option> = {
   scenario: { type: "string", value: "NAME", help: `stages one of: ${scenarioNames.join(", ")}` },
@@ -42,7 +42,10 @@ const belongsTo: Record<string, (name: ScenarioName) => boolean> = {
 };
 
 /** `historyMs`: how long before now the traffic begins; the scenario is counted from now. */
-export function scenarioFrom(given: Given, historyMs = 0): ScenarioOptions | undefined {
+export function scenarioFrom(
+  given: Given,
+  { historyMs, config }: { historyMs: number; config: Config },
+): ScenarioOptions | undefined {
   const name = nameOf(given);
   for (const [option, belongs] of Object.entries(belongsTo)) {
     const text = given.text(option);
@@ -60,7 +63,7 @@ export function scenarioFrom(given: Given, historyMs = 0): ScenarioOptions | und
     forMs: span(given, "scenario-for", 20 * minuteMs),
     ...(factor !== undefined && { factor: timesOf(given, factor) }),
     ...(usualShare !== undefined && { share: share(given, "scenario-share", usualShare.fallback) }),
-    ...(name === "silent-partition" && { partition: partitionFrom(given) }),
+    ...(name === "silent-partition" && { partition: partitionFrom(given, config) }),
   };
 }
 
@@ -77,9 +80,9 @@ function timesOf(given: Given, fallback: number): number {
   throw new WaymarkError("usage", `--scenario-factor is "${text}"; allowed: a number above 0, at most 100`);
 }
 
-/** Keys find their partitions as the settings say, because those are what the service is started with. */
-function partitionFrom(given: Given): NonNullable<ScenarioOptions["partition"]> {
-  const { partitions, partitionOf } = stageContext(configFromEnvironment());
+/** Keys find their partitions as the service's settings say. */
+function partitionFrom(given: Given, config: Config): NonNullable<ScenarioOptions["partition"]> {
+  const { partitions, partitionOf } = stageContext(config);
   const count = partitions["ride-events"];
   return {
     silent: wholeNumber(given, "scenario-partition", { fallback: 0, min: 0, max: count - 1 }),

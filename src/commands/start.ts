@@ -89,7 +89,7 @@ async function serve(config: Config, { worker, demo }: Serving): Promise<number>
   const sending = new AbortController();
   const sent = demo === null
     ? Promise.resolve()
-    : sendDemo(service, { given: demo, delayMs: config.WAYMARK_WATERMARK_DELAY_MS, signal: sending.signal });
+    : sendDemo(service, { given: demo, config, signal: sending.signal });
   const sendingFailed = sent.then(() => new Promise<never>(() => {}));
   console.log(`Waymark is listening on ${worker !== null ? address : doors.url}/`);
   if (service.clickHouseUrl !== null) console.log(`ClickHouse is readable at ${service.clickHouseUrl}/`);
@@ -183,12 +183,12 @@ const rampMs = 15 * minuteMs;
 
 async function sendDemo(
   service: Service,
-  { given, delayMs, signal }: { given: Given; delayMs: number; signal: AbortSignal },
+  { given, config, signal }: { given: Given; config: Config; signal: AbortSignal },
 ): Promise<void> {
   const nowMs = systemClock.nowMs();
   const seed = given.text("seed") === undefined ? { seed: nowMs % 2 ** 32 } : {};
-  const options = trafficFrom(given, historyMs);
-  const closedMs = Math.floor((nowMs - delayMs) / minuteMs) * minuteMs;
+  const options = trafficFrom(given, { historyMs, config });
+  const closedMs = Math.floor((nowMs - config.WAYMARK_WATERMARK_DELAY_MS) / minuteMs) * minuteMs;
   const { items, scenario } = cityTraffic({
     ...options,
     ...seed,

@@ -1,7 +1,9 @@
 /** Options of deterministic traffic that several commands share. */
+import type { Config } from "../config.ts";
 import { WaymarkError } from "../errors.ts";
 import type { CityTrafficOptions } from "../traffic/city_traffic.ts";
 import { type Given, type Option, share, wholeNumber } from "./command.ts";
+import { configFromEnvironment } from "./environment.ts";
 import { scenarioFrom, scenarioOptions } from "./scenario_options.ts";
 
 export const trafficOptions: Record<string, Option> = {
@@ -37,9 +39,12 @@ export const trafficOptions: Record<string, Option> = {
   ...scenarioOptions,
 };
 
-/** `historyMs`: how long before now the traffic begins. */
-export function trafficFrom(given: Given, historyMs = 0): CityTrafficOptions & { ratePerMinute: number } {
-  const scenario = scenarioFrom(given, historyMs);
+/** `historyMs`: how long before now the traffic begins. `config`: of the service that it is sent to. */
+export function trafficFrom(
+  given: Given,
+  { historyMs = 0, config = configFromEnvironment() }: { historyMs?: number; config?: Config } = {},
+): CityTrafficOptions & { ratePerMinute: number } {
+  const scenario = scenarioFrom(given, { historyMs, config });
   return {
     ...(scenario !== undefined && { scenario }),
     seed: wholeNumber(given, "seed", { fallback: 1, min: 0, max: 2 ** 32 - 1 }),

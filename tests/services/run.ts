@@ -52,6 +52,7 @@ const suites = {
   alertmanager: ["alertmanager_test.ts"],
   // An embedded process of its own, and Python's packages.
   fuzz: ["fuzz_test.ts"],
+  demo: ["demo_test.ts"],
   // A real Chromium before the pages.
   browser: ["pages", "live", "acting", "service"].map((name) => `../browser/${name}_test.ts`),
   // These need no service, but npm and Python's packages.

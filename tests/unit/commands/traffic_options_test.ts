@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parse } from "../../../src/commands/command.ts";
 import { trafficCommand } from "../../../src/commands/traffic.ts";
+import { configFromEnvironment } from "../../../src/commands/environment.ts";
 import { speedOf, trafficFrom } from "../../../src/commands/traffic_options.ts";
 import { utf8 } from "../../../src/ids.ts";
 import { partitionOf } from "../../../src/log/partitioner.ts";
@@ -51,8 +52,20 @@ describe("trafficFrom with a scenario", () => {
     assert.equal(partition!.of("ride-1-1"), partitionOf("murmur2", utf8("ride-1-1"), 12));
   });
 
+  it("knows no other partitions than the service has", async () => {
+    const config = configFromEnvironment({ WAYMARK_PARTITIONS: "ride-events=3" });
+    const partition = (silent: string) =>
+      trafficFrom(given("--scenario", "silent-partition", "--scenario-partition", silent), { config })
+        .scenario!.partition!;
+    assert.deepEqual([partition("2").silent, partition("2").count], [2, 3]);
+    assert.equal(await codeOf(() => partition("3")), "usage");
+  });
+
   it("counts from now where the traffic begins before now", () => {
-    assert.equal(trafficFrom(given("--scenario", "concert"), 1_800_000).scenario!.afterMs, 2_400_000);
+    assert.equal(
+      trafficFrom(given("--scenario", "concert"), { historyMs: 1_800_000 }).scenario!.afterMs,
+      2_400_000,
+    );
   });
 
   it("refuses unknown names, wrong values and options of other scenarios, naming what is allowed", () => {
