@@ -19,6 +19,9 @@ import { type BenchLog, fillLog } from "./bench_log.ts";
 import type { EndToEnd } from "./end_to_end.ts";
 import { type Figures, figuresOf, table, type Told } from "./figures.ts";
 import type { StagesGiven } from "./stages.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

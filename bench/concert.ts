@@ -20,6 +20,9 @@ import { freePorts } from "../src/commands/services/launched.ts";
 import { readConfig } from "../src/config.ts";
 import { isoTime, minuteMs, secondMs, systemClock } from "../src/time.ts";
 import { eventually } from "../tests/conformance/eventually.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values } = parseArgs({
   options: {

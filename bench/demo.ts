@@ -15,6 +15,9 @@ import { freePorts } from "../src/commands/services/launched.ts";
 import { minuteMs, secondMs, systemClock } from "../src/time.ts";
 import { ask, commandLine, until } from "../tests/chaos/workers.ts";
 import { cpuSeconds, peakMb } from "./process_cost.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values } = parseArgs({
   options: {

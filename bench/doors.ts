@@ -29,6 +29,9 @@ import { isoTime, minuteMs, systemClock } from "../src/time.ts";
 import { percentile } from "../tests/chaos/recoveries.ts";
 import { ask, makeWorkers, until, type Worker } from "../tests/chaos/workers.ts";
 import { type Load, type Measured, openLoop } from "./open_loop.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values } = parseArgs({
   options: {

@@ -24,6 +24,9 @@ import { citiesStage } from "../src/stages/cities.ts";
 import { locationsStage } from "../src/stages/locations.ts";
 import { ridesStage } from "../src/stages/rides.ts";
 import { cityTraffic } from "../src/traffic/city_traffic.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values } = parseArgs({
   options: {

@@ -28,6 +28,9 @@ import { openSqliteSnapshots } from "../src/snapshots/sqlite.ts";
 import { type RidesFold, ridesStage } from "../src/stages/rides.ts";
 import { isoTime, minuteMs, secondMs, systemClock } from "../src/time.ts";
 import { peakMb } from "./process_cost.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 type Given = { folder: string; rides: number; partitions: number };
 export type Folded = {

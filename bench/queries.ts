@@ -23,6 +23,9 @@ import { applyMigrations } from "../src/sinks/migrations.ts";
 import { minuteMs, systemClock } from "../src/time.ts";
 import { askable, type Chosen, queryNames } from "../tests/conformance/panel_queries.ts";
 import { fillHistory, historyEndMs } from "./ride_history.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values } = parseArgs({
   options: {

@@ -21,6 +21,9 @@ import { openParts } from "../src/node/parts.ts";
 import { type Pipeline, specsOf, startPipeline } from "../src/node/pipeline.ts";
 import { hourMs, isoTime, minuteMs, secondMs, systemClock } from "../src/time.ts";
 import { peakMb } from "./process_cost.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 type Given = { folder: string; rides: number; redis: string | null };
 

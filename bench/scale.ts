@@ -24,6 +24,9 @@ import { citiesStage } from "../src/stages/cities.ts";
 import { ridesStage } from "../src/stages/rides.ts";
 import { minuteMs } from "../src/time.ts";
 import { scaleEvents, type ScaleWork } from "./scale_events.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 type Row = { of: string; label: string; work: Partial<ScaleWork> };
 /** Per event. */

@@ -29,6 +29,9 @@ import { type Sink, startSink } from "../src/sinks/clickhouse.ts";
 import { applyMigrations } from "../src/sinks/migrations.ts";
 import { isoTime, minuteMs, secondMs, systemClock } from "../src/time.ts";
 import { until } from "../tests/chaos/workers.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values } = parseArgs({
   options: {

@@ -27,6 +27,9 @@ import { systemClock } from "../src/time.ts";
 import type { CityWindow } from "../schemas/city_window.ts";
 import { percentile } from "../tests/chaos/recoveries.ts";
 import { ask, makeWorkers, runCommand, until, type Worker } from "../tests/chaos/workers.ts";
+import { headerHelp } from "../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values } = parseArgs({
   options: {

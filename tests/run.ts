@@ -8,6 +8,9 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { longTests } from "./long.ts";
 import { runTests } from "./test_process.ts";
+import { headerHelp } from "./header_help.ts";
+
+headerHelp(import.meta.url);
 
 /** The longest first, so that nothing long is left to the end. */
 const groups = [

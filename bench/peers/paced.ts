@@ -29,6 +29,9 @@ import { begin, ended } from "./measure.ts";
 import type { Published } from "./results.ts";
 import { makeSystems, type System, systemsNamed } from "./systems.ts";
 import { makeOutput, makeTopics } from "./topics.ts";
+import { headerHelp } from "../../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values } = parseArgs({
   options: {

@@ -20,6 +20,9 @@ import { measure, type Measured } from "./measure.ts";
 import { makeSystems, type System, systems, systemsNamed } from "./systems.ts";
 import { comparison } from "./table.ts";
 import { type Filled, fillTopics } from "./topics.ts";
+import { headerHelp } from "../../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const { values } = parseArgs({
   options: {

@@ -21,6 +21,9 @@ import { begin } from "./measure.ts";
 import { watchResults } from "./results.ts";
 import { home, systemsNamed } from "./systems.ts";
 import { fillTopics } from "./topics.ts";
+import { headerHelp } from "../../tests/header_help.ts";
+
+headerHelp(import.meta.url);
 
 const limitMs = 5 * minuteMs;
 const shownLeast = 0.01;

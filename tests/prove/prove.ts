@@ -19,6 +19,9 @@ import { randomFrom } from "../../src/traffic/random.ts";
 import { assertCounted } from "./counted.ts";
 import { assertComputed, recordedRides } from "./recorded.ts";
 import { replayed, replayedThroughKills, type Result } from "./replays.ts";
+import { headerHelp } from "../header_help.ts";
+
+headerHelp(import.meta.url);
 
 const minutes = 40;
 

@@ -15,6 +15,9 @@ import { longTests } from "../long.ts";
 import { runTests } from "../test_process.ts";
 import { secondMs, systemClock } from "../../src/time.ts";
 import { startRedis } from "../../src/commands/services/redis_server.ts";
+import { headerHelp } from "../header_help.ts";
+
+headerHelp(import.meta.url);
 
 const suites = {
   redis: ["redis_snapshots_test.ts"],

@@ -19,6 +19,9 @@ import { runSeed, type SeedResult } from "./seed_run.ts";
 import { outside } from "./seal.ts";
 import { shrunk } from "./shrink.ts";
 import { storyText } from "./story.ts";
+import { headerHelp } from "../header_help.ts";
+
+headerHelp(import.meta.url);
 
 /** How much of every seed is run again to see that it goes the same way. */
 const markEvents = 1_500;
