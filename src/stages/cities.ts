@@ -14,14 +14,14 @@ import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import { Closings, type ClosingsState } from "../windows/closings.ts";
 import type { WindowParts } from "../windows/merge.ts";
-import { decodePartial, type Partial, type SourceId } from "../windows/partial.ts";
+import { decodePartial, type Partial } from "../windows/partial.ts";
 import { paneMs, paneStart } from "../windows/settings.ts";
 import { usualMs } from "../windows/trailing.ts";
 import { realWatermark, type Source } from "../windows/sources.ts";
 import { City, type CityState } from "./city.ts";
 import { CityJudge, type CityJudgeState } from "./city_judge.ts";
 import { CityRound } from "./city_round.ts";
-import { CitySources, type CitySourcesState, type Passed } from "./city_sources.ts";
+import { CitySources, type CitySourcesState, type Passed, sourceName } from "./city_sources.ts";
 import { cityWindowOf } from "./city_window.ts";
 import type { StageContext } from "./context.ts";
 import { isPublished } from "./cut.ts";
@@ -85,7 +85,7 @@ export class CitiesFold implements Fold {
     const revised = new Map<string, [string, number]>();
     for (const [name, paneStartMs, position, offset, values, riders] of partial.panes) {
       const city = this.#city(name);
-      const newestMs = city.panes.newestPaneMs;
+      const [isNew, newestMs] = [!city.panes.has(paneStartMs), city.panes.newestPaneMs];
       const merged = city.panes.apply(paneStartMs, [index, position, offset, values], riders);
       // Told again after its pane has left, by an owner that replays: it was counted, or missed, back then.
       if (merged === "missed" && !this.#sources.hasTold(index, offset)) {
@@ -100,7 +100,7 @@ export class CitiesFold implements Fold {
       }
       if (lastMs <= this.#rideClosedMs) continue;
       city.updates.changed(paneStartMs);
-      if (paneStartMs > newestMs) city.updates.opened(paneStartMs);
+      if (isNew) city.updates.opened(paneStartMs, newestMs, this.#rideClosedMs);
       this.#round.stir(name);
     }
     const closings = partial.source.topic === "ride-events" ? this.#rideClosings : this.#supplyClosings;
@@ -133,8 +133,9 @@ export class CitiesFold implements Fold {
       this.#judge.switchRules("rides", boundaryMs, out);
       for (const [name, city] of this.#sorted()) {
         this.#judge.judgeRides(name, { boundaryMs, knownMs: passed.knownMs }, sums.get(name), out);
-        city.updates.close(boundaryMs);
         this.#publish(name, boundaryMs, "final", out);
+        const nextMs = city.updates.close(boundaryMs, city.panes.newestPaneMs);
+        if (nextMs !== null && nextMs > passed.untilMs) this.#publish(name, nextMs, "update", out);
       }
       this.#judge.tellAll("rides", boundaryMs, out);
       // A city may have fallen silent, or be judged by other rules, within the step.
@@ -383,8 +384,6 @@ export class CitiesFold implements Fold {
   }
 }
 
-const sourceName = ({ topic, partition }: SourceId): string => `${topic}/${partition}`;
-
 const finite = (ms: number | null): number | null => ms !== null && Number.isFinite(ms) ? ms : null;
 
 export function citiesStage(context: StageContext): Stage<CitiesFold> {
@@ -393,7 +392,7 @@ export function citiesStage(context: StageContext): Stage<CitiesFold> {
     name: "cities",
     source: "city-partials",
     declaresIdle: false,
-    warmUpMs: 2 * windowMs + latenessMs + holdMs + Math.max(usualMs, rowMs),
+    warmUpMs: 2 * windowMs + latenessMs + holdMs + usualMs + rowMs,
     recalls: "alerts",
     create: (partition) => new CitiesFold(context, partition),
   };

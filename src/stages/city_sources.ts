@@ -3,7 +3,7 @@
  *
  * Watermarks of cities never go back, whatever a source says later; that is why they are state of their own.
  */
-import { type Partial } from "../windows/partial.ts";
+import type { Partial, SourceId } from "../windows/partial.ts";
 import { paneStart } from "../windows/settings.ts";
 import {
   effectiveWatermark,
@@ -130,3 +130,5 @@ function passed(before: number | null, after: number | null, newestMs: () => num
 /** JSON has no infinity: the watermark after a replay has ended. */
 const stored = (ms: number | null): number | null | "end" => ms === Infinity ? "end" : ms;
 const loaded = (ms: number | null | "end"): number | null => ms === "end" ? Infinity : ms;
+
+export const sourceName = ({ topic, partition }: SourceId): string => `${topic}/${partition}`;

@@ -116,6 +116,10 @@ export class CityPanes {
     return false;
   }
 
+  has(paneStartMs: number): boolean {
+    return this.#panes.has(paneStartMs);
+  }
+
   /** The value of one pane; zero when nothing is in it. */
   value(paneStartMs: number, field: number): number {
     return this.#panes.get(paneStartMs)?.sums[field] ?? 0;

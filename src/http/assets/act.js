@@ -59,8 +59,8 @@ form.addEventListener("submit", async (event) => {
     });
     if (response.ok) {
       localStorage.setItem(nameKept, given.by);
-      announce(`${said[asked.act]}: ${asked.about}`);
       dialog.close();
+      announce(`${said[asked.act]}: ${asked.about}`);
     } else {
       const { error } = await response.json();
       trouble.textContent = error.message;

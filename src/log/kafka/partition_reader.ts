@@ -186,7 +186,7 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
 
   function fail(error: unknown): void {
     // After `lost` a throw is what a refused commit looks like; the partition is somebody else's concern.
-    if (at.phase === "lost" || at.phase === "failed") return;
+    if (at.phase === "lost" || at.phase === "failed" || at.phase === "released") return;
     if (at.phase === "releasing") finish("released");
     else at.phase = "failed";
     waiting = [];
@@ -248,7 +248,10 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
       options.wake();
     },
     release() {
-      if (at.phase === "failed") finish("released");
+      if (at.phase === "failed") {
+        finish("released");
+        if (!at.isFailureTold) handlers.lost({ ...tp });
+      }
       if (at.phase !== "starting" && !reading()) return;
       at.phase = "releasing";
       at.rouse();

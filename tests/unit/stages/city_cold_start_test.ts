@@ -12,6 +12,7 @@ import type { ClosingEntry, PaneEntry } from "../../../src/windows/partial.ts";
 import { told } from "./partial_streams.ts";
 import { minuteMs } from "../../../src/time.ts";
 import { json } from "./records.ts";
+import { usualMs } from "../../../src/windows/trailing.ts";
 import { at, stageContext } from "./stage_context.ts";
 
 const minute = (n: number) => at(60 * n);
@@ -157,9 +158,9 @@ describe("a cold start of the cities", () => {
     assert.ok(cold.some((told) => told.startsWith("often firing")), cold.join());
   });
 
-  it("reads back for longer than a row, by as much as a source may lag behind another", () => {
+  it("reads back a row, the hour that its figures are compared with, and what a source may lag behind", () => {
     const { windowMs, latenessMs, holdMs } = context.windows;
-    assert.ok(citiesStage(context).warmUpMs >= rowMs + windowMs + latenessMs + holdMs);
+    assert.ok(citiesStage(context).warmUpMs >= rowMs + usualMs + windowMs + latenessMs + holdMs);
   });
 
   it("leaves alone what another generation told, and cities of other partitions", () => {

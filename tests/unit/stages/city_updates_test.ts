@@ -21,7 +21,7 @@ describe("CityUpdates", () => {
   it("tells of the newest once, when its first minute begins", () => {
     const updates = new CityUpdates();
     const told: number[][] = [];
-    updates.opened(10 * minuteMs);
+    updates.opened(10 * minuteMs, 9 * minuteMs, 7 * minuteMs);
     for (let flush = 0; flush < 3; flush++) {
       updates.changed(10 * minuteMs);
       told.push(minutes(updates.take(10 * minuteMs, windowMs, 9 * minuteMs)));
@@ -41,7 +41,7 @@ describe("CityUpdates", () => {
   it("tells of the windows that end next by all clocks but one that is five minutes fast", () => {
     const updates = new CityUpdates();
     const told = new Set<number>();
-    updates.opened(14 * minuteMs);
+    updates.opened(14 * minuteMs, 9 * minuteMs, 7 * minuteMs);
     for (const pane of [9, 14]) updates.changed(pane * minuteMs);
     while (!updates.calm) {
       for (const end of updates.take(14 * minuteMs, windowMs, 7 * minuteMs)) told.add(end / minuteMs);
@@ -52,17 +52,22 @@ describe("CityUpdates", () => {
   it("tells of nothing that is closed", () => {
     const updates = new CityUpdates();
     for (const pane of [7, 10]) updates.changed(pane * minuteMs);
-    updates.opened(10 * minuteMs);
-    updates.take(10 * minuteMs, windowMs, 7 * minuteMs);
-    updates.close(10 * minuteMs);
-    assert.deepEqual(minutes(updates.take(10 * minuteMs, windowMs, 10 * minuteMs)), [15]);
+    updates.opened(10 * minuteMs, 9 * minuteMs, 7 * minuteMs);
+    assert.deepEqual(minutes(updates.take(10 * minuteMs, windowMs, 7 * minuteMs)), [11, 15, 8]);
+    assert.equal(updates.close(10 * minuteMs, 10 * minuteMs), null);
+    assert.deepEqual(minutes(updates.take(10 * minuteMs, windowMs, 10 * minuteMs)), []);
     assert.equal(updates.calm, true);
+  });
+
+  it("tells of what ends next at each closing of a city without newer events", () => {
+    const updates = new CityUpdates();
+    assert.equal(updates.close(11 * minuteMs, 10 * minuteMs), 12 * minuteMs);
   });
 
   it("tells of windows of a day the one that ends next, and the newest", () => {
     const updates = new CityUpdates();
     updates.changed(2_000 * minuteMs);
-    updates.opened(2_000 * minuteMs);
+    updates.opened(2_000 * minuteMs, 1_999 * minuteMs, 1_999 * minuteMs);
     const told = new Set<number>();
     while (!updates.calm) {
       for (const end of updates.take(2_000 * minuteMs, 1_440 * minuteMs, 1_999 * minuteMs)) {
@@ -87,14 +92,16 @@ describe("CityUpdates", () => {
         const play = (all: readonly [string, number][], ...of: CityUpdates[]) => {
           const told: number[][][] = of.map(() => []);
           for (const [kind, minute] of all) {
-            const isNewest = kind === "change" && 4 + minute > newest;
+            const [before, isNewest] = [newest, kind === "change" && 4 + minute > newest];
             if (kind === "change") newest = Math.max(newest, 4 + minute);
             if (kind === "close") closed = Math.max(closed, 2 + minute);
             of.forEach((updates, i) => {
               if (kind === "change") {
                 updates.changed((4 + minute) * minuteMs);
-                if (isNewest) updates.opened((4 + minute) * minuteMs);
-              } else if (kind === "close") updates.close(closed * minuteMs);
+                if (isNewest) {
+                  updates.opened((4 + minute) * minuteMs, before * minuteMs, closed * minuteMs);
+                }
+              } else if (kind === "close") updates.close(closed * minuteMs, newest * minuteMs);
               else told[i]!.push(minutes(updates.take(newest * minuteMs, windowMs, closed * minuteMs)));
             });
           }
