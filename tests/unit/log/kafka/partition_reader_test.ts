@@ -156,6 +156,28 @@ describe("a reader in doubt", () => {
     assert.deepEqual([refused(), recorder.calls.filter((text) => text.startsWith("lost")).length], [[], 1]);
   });
 
+  it("is lost, and refuses nothing, where it is given back before the group has confirmed", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    heard = promise;
+    await answer(records(4, 10), 10);
+    bounds = { start: 11, end: 20 };
+    await reader.outOfRange();
+    reader.release();
+    await reader.released;
+    resolve();
+    await settle();
+    assert.deepEqual([refused(), recorder.calls.filter((text) => text.startsWith("lost")).length], [[], 1]);
+  });
+
+  it("fails no more once it was given back: an answer may come after it", async () => {
+    await answer(records(4, 10), 10);
+    reader.release();
+    await reader.released;
+    reader.fail(new Error("an answer that cannot be decoded"));
+    await settle();
+    assert.deepEqual(recorder.errors, []);
+  });
+
   it("asks anew after a pause of its own", async () => {
     await answer(records(4, 10), 10);
     reader.pause();
