@@ -3,6 +3,7 @@
  * Topics are read record by record: an hour of them does not fit into memory.
  */
 import assert from "node:assert/strict";
+import { minuteMs } from "../../src/time.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { LedgerAnswer } from "../../schemas/http.ts";
 import { hash64 } from "../../src/ids.ts";
@@ -48,24 +49,62 @@ export async function readLeft(
 }
 
 /** Every last version of a window equals the recount; says how many. */
-export async function windowsAreExact(log: Log, naming: TopicNaming, left: Left): Promise<string> {
-  const found = await foundWindows(log, naming);
-  for (const [key, window] of left.counted.windows) assert.deepEqual(found.get(key), window, key);
-  assert.deepEqual([...found.keys()].sort(), [...left.counted.windows.keys()].sort());
+/** Windows to be looked at: those that are told. All are when they have closed; `open` is for while they have not. */
+export type Looked = "closed" | "open";
+
+export async function windowsAreExact(
+  log: Log,
+  naming: TopicNaming,
+  left: Left,
+  looked: Looked = "closed",
+): Promise<string> {
+  const { found, counted } = await windowsOf(log, naming, { left, looked });
+  for (const [key, window] of counted) assert.deepEqual(found.get(key), window, key);
+  assert.deepEqual([...found.keys()].sort(), [...counted.keys()].sort());
   return `${found.size} windows over ${left.counted.ledger.read.toLocaleString("en")} ride events`;
 }
 
 /** How far the windows are from the recount, in events. */
-export async function differenceOf(log: Log, naming: TopicNaming, left: Left): Promise<Difference> {
-  const found = await foundWindows(log, naming);
+export async function differenceOf(
+  log: Log,
+  naming: TopicNaming,
+  left: Left,
+  looked: Looked = "closed",
+): Promise<Difference> {
+  const { found, counted } = await windowsOf(log, naming, { left, looked });
   const difference = { lost: 0, doubled: 0 };
-  for (const key of new Set([...found.keys(), ...left.counted.windows.keys()])) {
+  for (const key of new Set([...found.keys(), ...counted.keys()])) {
     const events = (of: Map<string, { total_events: number }>) => of.get(key)?.total_events ?? 0;
-    const surplus = events(found) - events(left.counted.windows);
+    const surplus = events(found) - events(counted);
     if (surplus > 0) difference.doubled += surplus;
     else difference.lost -= surplus;
   }
   return difference;
+}
+
+async function windowsOf(log: Log, naming: TopicNaming, { left, looked }: { left: Left; looked: Looked }) {
+  const found = await foundWindows(log, naming);
+  const { windows: counted } = left.counted;
+  if (looked === "closed") return { found, counted };
+  const isTold = told(counted.keys());
+  const only = <T>(all: Map<string, T>) => new Map([...all].filter(([key]) => isTold(key)));
+  return { found: only(found), counted: only(counted) };
+}
+
+/** Of each city the windows up to the one that ends next after its newest minute: open ones beyond are told later. */
+function told(keys: Iterable<string>): (key: string) => boolean {
+  const parts = (key: string) => {
+    const at = key.lastIndexOf("|");
+    return { city: key.slice(0, at), startMs: Date.parse(key.slice(at + 1)) };
+  };
+  const newest = new Map<string, number>();
+  for (const { city, startMs } of [...keys].map(parts)) {
+    newest.set(city, Math.max(newest.get(city) ?? -Infinity, startMs));
+  }
+  return (key) => {
+    const { city, startMs } = parts(key);
+    return startMs + 5 * minuteMs <= newest.get(city)! + minuteMs;
+  };
 }
 
 async function foundWindows(log: Log, naming: TopicNaming) {

@@ -122,7 +122,7 @@ async function isExact(): Promise<void> {
   const left = await readLeft(at.log, naming);
   let why: unknown;
   await at.whileRunning("windows equal the recount", async () => {
-    why = await windowsAreExact(at.log, naming, left).then(() => null, (error) => error);
+    why = await windowsAreExact(at.log, naming, left, "open").then(() => null, (error) => error);
     return why === null;
   }).catch((error) => {
     throw why ?? error;
