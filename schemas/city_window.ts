@@ -10,7 +10,10 @@ export const cityWindow = z.object({
   city: cityName,
   window_start: isoUtc,
   window_end: isoUtc,
-  /** Whether the window's end had been passed by the city's watermark when this version was published. */
+  /**
+   * Whether the window's end had been passed by the city's watermark when this version was published. An update is of a
+   * window that is open: the one that ends next is told of with every flush, those after it when they begin.
+   */
   kind: z.enum(["update", "final", "revision"]),
   /** 19 digits; of two versions of one window the greater is the newer. */
   rev: z.string().regex(/^\d{19}$/),
