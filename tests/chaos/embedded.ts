@@ -144,7 +144,7 @@ async function counted(
     });
     const lost = taken.filter(({ ride, state }) => !there.has(`${ride} ${state}`));
     assert.deepEqual(lost, [], "taken with 202 and not in the log");
-    const windows = await windowsAreExact(log, naming, left);
+    const windows = await windowsAreExact(log, naming, left, "open");
     await ledgerIsExact(log, naming, { left, ledger });
     return `${windows}, ${await tablesAreExact(log, naming, analytics)}, ${taken.length} events taken`;
   } finally {
