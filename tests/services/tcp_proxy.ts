@@ -31,6 +31,8 @@ export type ProxiedConnection = {
   set(mode: ProxyMode): void;
   /** The first bytes of what the client sent last: tells connections for different purposes apart. */
   lastSent(): Buffer | null;
+  /** What a mode that drops has lost of this connection so far, both ways together. */
+  droppedBytes(): number;
 };
 
 export type TcpProxy = {
@@ -91,12 +93,14 @@ function proxied(
   const lanes = { to_server: lane(client, server, ended), to_client: lane(server, client, ended) };
   let mode = initial;
   let lastSent: Buffer | null = null;
+  let droppedBytes = 0;
   let isHalfOpen = false;
   let isClosing = false;
 
   function forward(bytes: Buffer, direction: Direction): void {
     if (direction === "to_server") lastSent = bytes;
-    if (mode !== `drop_${direction}` && !isHalfOpen) lanes[direction].carry(bytes);
+    if (mode === `drop_${direction}`) droppedBytes += bytes.length;
+    else if (!isHalfOpen) lanes[direction].carry(bytes);
   }
 
   /** The other side learns of it when everything before it has arrived, unless nothing goes through. */
@@ -123,6 +127,7 @@ function proxied(
   }
   return {
     lastSent: () => lastSent,
+    droppedBytes: () => droppedBytes,
     set(wanted) {
       mode = wanted;
       if (mode === "reset") return end();
