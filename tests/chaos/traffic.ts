@@ -1,6 +1,6 @@
 /** City traffic into Kafka for as long as a run lasts, and the ledger of what Kafka has acknowledged of it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
@@ -51,14 +51,13 @@ export function startTraffic(bed: Bed, { folder, rate, seed, positions }: Traffi
     ...options,
     ...oddities.split(" "),
   ]);
+  const output = openSync(path, "w");
   const child: ChildProcess = spawn(program, args, {
     cwd,
     env: { ...Deno.env.toObject(), ...bed.variables, NO_COLOR: "1" },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", output, output],
   });
-  const output = createWriteStream(path);
-  child.stdout!.pipe(output, { end: false });
-  child.stderr!.pipe(output, { end: false });
+  closeSync(output);
   let code: number | string | null = null;
   child.once("exit", (ended, signal) => code = signal ?? ended);
 

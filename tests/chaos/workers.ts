@@ -3,7 +3,7 @@
  * begun again by id.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -75,14 +75,14 @@ function worker(name: string, port: number, home: string, begun: Begun): Worker 
         ...{ WAYMARK_PORT: String(port), NO_COLOR: "1" },
       };
       const { program, args, cwd } = commandLine(["start"], begun.tree());
+      // Written by the process itself: once it has ended, its last words are there.
+      const output = openSync(join(home, "output.txt"), "a");
       const started = spawn(program, args, {
         cwd,
         env: { ...Deno.env.toObject(), ...env },
-        stdio: ["ignore", "pipe", "pipe"],
+        stdio: ["ignore", output, output],
       });
-      const output = createWriteStream(join(home, "output.txt"), { flags: "a" });
-      started.stdout.pipe(output, { end: false });
-      started.stderr.pipe(output, { end: false });
+      closeSync(output);
       started.once("exit", (code, signal) => {
         endings.push(signal ?? String(code));
         if (child === started) child = null;
@@ -155,6 +155,15 @@ export async function ask(
     return null;
   }
 }
+
+/** What a process answers that is up: on a busy machine that may take its time. */
+export async function answerOf(url: string): Promise<{ status: number; headers: Headers; body: unknown }> {
+  const answer = await ask(url, {}, answerMs);
+  if (answer === null) throw new Error(`${url} did not answer within ${answerMs} ms`);
+  return answer;
+}
+
+const answerMs = 60_000;
 
 export async function until(
   what: string,

@@ -27,8 +27,8 @@ import {
 
 const dockerfile = parseDockerfile(readText("Dockerfile"));
 const [uid, gid] = valuesOf(dockerfile.image, "USER")[0]!.split(":").map(Number) as [number, number];
-const readyMs = 60_000;
-const drainedMs = 30_000;
+const readyMs = 180_000;
+const drainedMs = 180_000;
 /** Only root may become another user; anybody else is one already. */
 const isRoot = process.getuid!() === 0;
 
@@ -84,7 +84,7 @@ describe("the image's files", () => {
   function begin(
     command: string[],
     more: Record<string, string> = {},
-  ): { child: ChildProcess; output(): string } {
+  ): { child: ChildProcess; output(): string; isOver(): boolean } {
     const [program = "", ...args] = command;
     const child = spawn(program, args, {
       cwd: app,
@@ -94,13 +94,16 @@ describe("the image's files", () => {
     });
     let text = "";
     for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (chunk) => text += chunk);
-    return { child, output: () => text };
+    let isOver = false;
+    // Not its exit: that is told before its last words.
+    child.once("close", () => isOver = true);
+    return { child, output: () => text, isOver: () => isOver };
   }
 
   async function ended(
-    { child, output }: ReturnType<typeof begin>,
+    { child, output, isOver }: ReturnType<typeof begin>,
   ): Promise<{ code: number | null; output: string }> {
-    if (child.exitCode === null) await new Promise((resolve) => child.once("close", resolve));
+    await eventually("it has ended", isOver, readyMs);
     return { code: child.exitCode, output: output() };
   }
 
@@ -119,7 +122,7 @@ describe("the image's files", () => {
       // Not by the child: Deno would then report the signal as its ending, whatever its exit code.
       if (service.child.exitCode === null) process.kill(service.child.pid!, "SIGTERM");
     }
-    await eventually("it has drained", () => service.child.exitCode !== null, drainedMs);
+    await eventually("it has drained", service.isOver, drainedMs);
     assert.deepEqual([service.child.exitCode, /drained/.test(service.output())], [0, true], service.output());
     assert.equal(await healthy(), false);
   });

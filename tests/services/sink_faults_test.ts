@@ -22,7 +22,7 @@ import { topicNames } from "../../src/log/topics.ts";
 import { type Analytics, openServer } from "../../src/sinks/analytics.ts";
 import { sinkTables } from "../../src/sinks/rows.ts";
 import { randomFrom } from "../../src/traffic/random.ts";
-import { ask, until } from "../chaos/workers.ts";
+import { answerOf, until } from "../chaos/workers.ts";
 import { brokers } from "./kafka_under_test.ts";
 import { type Installation, installation } from "./installation.ts";
 import type { SinkProcessOptions } from "./sink_process.ts";
@@ -122,15 +122,17 @@ describe("ClickHouse sink under faults", () => {
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     const lines: string[] = [];
-    let isOver = false;
+    let [hasExited, isOver] = [false, false];
     for (const stream of [spawned.stdout!, spawned.stderr!]) {
       stream.setEncoding("utf8").on("data", (text: string) => lines.push(...text.trim().split("\n")));
     }
-    spawned.once("exit", () => isOver = true);
+    spawned.once("exit", () => hasExited = true);
+    // With its last words.
+    spawned.once("close", () => isOver = true);
     const child: SinkChild = {
       lines,
       ended: () => isOver,
-      signal: (name) => void (isOver || process.kill(spawned.pid!, name)),
+      signal: (name) => void (hasExited || process.kill(spawned.pid!, name)),
       async stop() {
         child.signal("SIGTERM");
         await until("the sink has drained", async () => isOver, patienceMs);
@@ -189,7 +191,9 @@ describe("ClickHouse sink under faults", () => {
   it("applied, but the answer never comes: the same block again, no row is lost or doubled", async () => {
     const analytics = await database("unanswered");
     const proxy = await startTcpProxy({ to: server.port });
-    const sink = startChild({ group: "unanswered", url: `http://127.0.0.1:${proxy.port}/unanswered` });
+    // Little at a time: it must not be through before it is disturbed.
+    const url = `http://127.0.0.1:${proxy.port}/unanswered`;
+    const sink = startChild({ group: "unanswered", url, insertRowsMax: 60 });
     const stored = async () => {
       const [row] = await analytics.query<{ n: string }>(
         "SELECT sum(rows) AS n FROM system.parts WHERE database = 'unanswered' AND table = 'ride_events' AND active",
@@ -328,7 +332,7 @@ describe("ClickHouse sink under faults", () => {
       );
       assert.ok(await live.counted("waymark_sink_oldest_seconds") < 600, "the lag is an age");
       assert.ok(await live.counted("waymark_sink_failures_total") >= 3);
-      assert.equal((await ask(`${live.url}/readyz`))?.status, 200, "the process stays ready");
+      assert.equal((await answerOf(`${live.url}/readyz`)).status, 200, "the process stays ready");
       server = await startServer(server.port);
       await live.whileRunning(
         "the lag is drained",
