@@ -48,9 +48,9 @@ export const operationsBody = (slot: Slots): Markup =>
   markup`<div class="head">
 <h1>City operations</h1>
 ${place(slot, "headline", "p")}
+${place(slot, "summary", "p")}
 <p class="legend">cancelled by <span class="rider">rider</span><span class="driver">driver</span>\
 <span class="system">system</span></p>
-${place(slot, "summary", "p")}
 </div>
 <div class="stage">
 ${place(slot, "trouble")}
