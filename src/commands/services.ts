@@ -46,7 +46,7 @@ export type ServicesOptions = {
 
 export const jarsFolder = () => join(homedir(), ".cache", "waymark", `kafka-${kafkaVersion}`);
 
-const readyMs = minuteMs;
+const readyMs = 3 * minuteMs;
 const stateOf = (folder: string) => join(folder, "services.json");
 
 /** A program that has ended at once, so that it is worth another try: somebody was quicker to take one of its ports. */

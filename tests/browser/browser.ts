@@ -22,6 +22,10 @@ const args = [
   "--disable-sync",
 ];
 
+/** Its own bounds are for machines with nothing else to do. */
+const launchMs = 180_000;
+const pageMs = 90_000;
+
 export type Size = readonly [width: number, height: number];
 export type Look = { size: Size; scheme: "light" | "dark"; scripts?: boolean; key?: string };
 
@@ -39,7 +43,7 @@ export type Watched = {
 };
 
 export async function launchChromium(): Promise<Browser> {
-  return await chromium.launch({ executablePath, args });
+  return await chromium.launch({ executablePath, args, timeout: launchMs });
 }
 
 export async function openPage(browser: Browser, url: string, look: Look): Promise<Watched> {
@@ -51,6 +55,7 @@ export async function openPage(browser: Browser, url: string, look: Look): Promi
     locale: "en-GB",
     ...(look.key !== undefined && { httpCredentials: { username: "anyone", password: look.key } }),
   });
+  context.setDefaultTimeout(pageMs);
   const page = await context.newPage();
   const complaints: string[] = [];
   const strangers: string[] = [];

@@ -1,4 +1,5 @@
 /** The world behind a real port: an application over the twin, which can be taken away and put back. */
+import { freePorts } from "../../src/commands/services/launched.ts";
 import { createApp } from "../../src/http/app.ts";
 import type { Keys } from "../../src/http/auth.ts";
 import { type Server, startServer } from "../../src/http/serve.ts";
@@ -28,7 +29,8 @@ export async function openWorld(config: Keys = { ingestKeys: [], readKeys: [] })
     const app = createApp({ handles: twin.handles, config, clock });
     return await startServer({ app, host: "127.0.0.1", port, clock });
   };
-  let server = await open(0);
+  const [freePort] = await freePorts(1) as [number];
+  let server = await open(freePort);
   const { port, url } = server;
   return {
     twin,

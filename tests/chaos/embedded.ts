@@ -16,7 +16,7 @@ import { openEmbedded } from "../../src/sinks/analytics.ts";
 import { isoTime, systemClock } from "../../src/time.ts";
 import { type Disk, mountDisk } from "./disks.ts";
 import { ledgerIsExact, readLeft, tablesAreExact, windowsAreExact } from "./verdicts.ts";
-import { ask, makeWorkers, until, type Worker } from "./workers.ts";
+import { answerOf, ask, makeWorkers, until, type Worker } from "./workers.ts";
 
 export type Embedded = {
   disk: Disk | string;
@@ -108,7 +108,7 @@ export async function startEmbedded(folder: string): Promise<Embedded> {
       }, 120_000).catch(async (error) => {
         throw new Error(`${messageOf(error)}: ${JSON.stringify(await sink())}`);
       });
-      const ledger = (await ask(`${worker.url}/v1/ledger`))!.body as LedgerAnswer;
+      const ledger = (await answerOf(`${worker.url}/v1/ledger`)).body as LedgerAnswer;
       worker.signal("SIGTERM");
       await until("the process has drained", async () => !worker.running(), 40_000);
       assert.deepEqual(worker.endings, ["0"], worker.lastWords());

@@ -278,7 +278,7 @@ describe("door to ClickHouse", () => {
     it("one query more than may run and wait is told so; those that wait get their turn", async () => {
       await withDoor({ bounds: { runningMax: 1, waitingMax: 1 } }, async (narrow) => {
         const ask = (sql: string) => post(sql, { at: narrow }).then(failureOf);
-        const first = ask("SELECT sleep(1)");
+        const first = ask("SELECT sleep(3)");
         await eventually("it runs", async () => await runningReaders() === 1);
         const others = await Promise.all([ask("SELECT 2"), ask("SELECT 2"), ask("SELECT 2")]);
         assert.deepEqual(others.map((o) => o.text).filter((text) => text === "2\n"), ["2\n"]);
@@ -291,7 +291,10 @@ describe("door to ClickHouse", () => {
     it("a client that goes while it waits leaves its place to others", async () => {
       await withDoor({ bounds: { runningMax: 1, waitingMax: 1 } }, async (narrow) => {
         let ended = false;
-        const slow = post("SELECT sleep(3)", { at: narrow }).then(failureOf).finally(() => ended = true);
+        const sql = "SELECT sleepEachRow(1) FROM numbers(6)";
+        const slow = post(sql, { at: narrow, search: "max_block_size=1" }).then(failureOf).finally(() =>
+          ended = true
+        );
         await eventually("it runs", async () => await runningReaders() === 1);
         const leaving = new AbortController();
         const left = fetch(`${narrow.url}/?query=SELECT+3`, { signal: leaving.signal }).catch(() => "gone");
@@ -322,7 +325,7 @@ describe("door to ClickHouse", () => {
 
   it("a long query holds neither the sink's inserts nor the pages' queries nor this process", async () => {
     let ended = false;
-    const long = post("SELECT sleep(2)").then(failureOf).finally(() => ended = true);
+    const long = post("SELECT sleep(3)").then(failureOf).finally(() => ended = true);
     await eventually("it runs", async () => await runningReaders() === 1);
     assert.deepEqual(
       await analytics.insert({ table: "rides", columns: ["n", "city"] }, ['[1,"later"]'], {

@@ -4,6 +4,7 @@
  * Leaves out: processes. The log is the twin in memory, whose members have no addresses: each node's log adds those
  * of all, as a broker would have been told them.
  */
+import { freePorts } from "../../src/commands/services/launched.ts";
 import type { Config } from "../../src/config.ts";
 import { createApp } from "../../src/http/app.ts";
 import { keysOf } from "../../src/http/auth.ts";
@@ -65,7 +66,7 @@ export async function startNodes(names: readonly string[], given: Partial<Config
   });
 
   async function start(name: string): Promise<Node> {
-    const port = freePort();
+    const [port] = await freePorts(1) as [number];
     const url = `http://127.0.0.1:${port}`;
     const service = await startService({
       config,
@@ -136,10 +137,4 @@ async function isSettled(log: Log, nodes: readonly Node[]): Promise<boolean> {
     if ((await log.bounds(tp.topic))[tp.partition]!.end !== nextOffset) return false;
   }
   return true;
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
 }

@@ -13,7 +13,7 @@ import { described } from "../../src/http/described.ts";
 import { httpErrorCodes } from "../../src/http/errors.ts";
 import type { OpenApi } from "../../src/http/openapi.ts";
 import { isoTime, systemClock } from "../../src/time.ts";
-import { ask, makeWorkers, until, type Worker } from "../chaos/workers.ts";
+import { answerOf, ask, makeWorkers, until, type Worker } from "../chaos/workers.ts";
 import { drain } from "./stranger_clients.ts";
 import { type MadeRequest, requestsOf } from "./made_requests.ts";
 
@@ -35,7 +35,7 @@ before(async () => {
   door = worker!;
   door.start();
   await until("the process is ready", async () => (await ask(`${door.url}/readyz`))?.status === 200, readyMs);
-  description = (await ask(`${door.url}/openapi.json`))!.body as OpenApi;
+  description = (await answerOf(`${door.url}/openapi.json`)).body as OpenApi;
   // Something to find.
   const timestamp = isoTime(systemClock.nowMs());
   const post = (path: string, body: object) =>
@@ -136,9 +136,11 @@ describe("requests made from the description", () => {
       async () => (await ask(`${door.url}/readyz`))?.status === 200,
       readyMs,
     );
-    const partitions = (await ask(`${door.url}/v1/partitions`))!.body as { partitions: { state: string }[] };
+    const partitions = (await answerOf(`${door.url}/v1/partitions`)).body as {
+      partitions: { state: string }[];
+    };
     assert.ok(partitions.partitions.every(({ state }) => state === "running"));
-    const ledger = (await ask(`${door.url}/v1/ledger`))!.body as { balanced: boolean };
+    const ledger = (await answerOf(`${door.url}/v1/ledger`)).body as { balanced: boolean };
     assert.equal(ledger.balanced, true);
   });
 });

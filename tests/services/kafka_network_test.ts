@@ -119,7 +119,7 @@ describe("a member whose every connection carries nothing any more", () => {
   });
 
   it("has its partitions again after a cut longer than its patience and its session, and nothing is lost", async () => {
-    const other = await openFar(1_500);
+    const other = await openFar(6_000);
     const { recorder, member } = await reading(other);
     await appendNear(0, 5);
     await eventually("all is read", hasAll(recorder, 5));
@@ -130,8 +130,8 @@ describe("a member whose every connection carries nothing any more", () => {
     assert.deepEqual(recorder.errors, []);
     await appendNear(5, 5);
     proxy.set("pass");
-    await eventually("all are assigned again", () => callsOf(recorder, "assigned") === 2 * partitions);
-    assert.equal(callsOf(recorder, "lost"), partitions);
+    await eventually("all are assigned again", () => callsOf(recorder, "assigned") >= 2 * partitions);
+    assert.ok(callsOf(recorder, "lost") >= partitions);
     await eventually(
       "it is seen again",
       async () => (await near.members(topic))[0]?.holds.length === partitions,

@@ -84,14 +84,14 @@ describe("a member", () => {
   });
 
   it("stays one when the wall clock steps back by an hour: heartbeats and time-outs go by the other clock", async () => {
-    const brief = await open({ sessionMs: 1_000 });
+    const brief = await open({ sessionMs: 5_000 });
     const { recorder, member } = await join(brief);
     await eventually("it holds all", () => recorder.holding.size === partitions);
     const wall = Date.now;
     Date.now = () => wall() - hourMs;
     try {
       const startedMs = systemClock.monotonicMs();
-      await eventually("three sessions went by", () => systemClock.monotonicMs() - startedMs > 3_000);
+      await eventually("two sessions went by", () => systemClock.monotonicMs() - startedMs > 10_000);
       await appendEverywhere(2);
       await eventually("all is read", () => delivered(recorder) === 8);
       await member.commit([{ topic, partition: 0, offset: 2, metadata: "" }]);

@@ -11,7 +11,7 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { type Services, startServices, stopServices } from "../../src/commands/services.ts";
 import { systemClock } from "../../src/time.ts";
 import { readLeft, windowsAreExact } from "../chaos/verdicts.ts";
-import { ask, until } from "../chaos/workers.ts";
+import { answerOf, ask, until } from "../chaos/workers.ts";
 import { type Installation, installation } from "./installation.ts";
 import { type RedisProcess, redisProcess } from "./redis_process.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp_proxy.ts";
@@ -70,8 +70,17 @@ function steady(): { end(): Promise<void> } {
   };
 }
 
-const rides = async () => (await at.rows()).filter((row) => row.stage === "rides");
-const positions = async () => (await rides()).map((row) => row.position);
+const rides = async () =>
+  (await at.rows()).filter((row) => row.stage === "rides").sort((a, b) => a.partition - b.partition);
+
+/** What both partitions say now: whoever compares with it later needs an answer. */
+async function sampled<T>(read: (row: Awaited<ReturnType<typeof rides>>[number]) => T): Promise<T[]> {
+  let rows: Awaited<ReturnType<typeof rides>> = [];
+  await at.whileRunning("both are shown", async () => (rows = await rides()).length === 2);
+  return rows.map(read);
+}
+
+const positions = () => sampled((row) => row.position);
 
 /** Both partitions are folded on, from where they are now. */
 async function foldsOn(): Promise<void> {
@@ -85,7 +94,7 @@ async function foldsOn(): Promise<void> {
 /** Both have a snapshot beyond these positions. */
 const isSnapshotted = (beyond: number[]) => async () => {
   const now = await rides();
-  return now.length === 2 && now.every((row, p) => row.snapshot_offset > (beyond[p] ?? 0));
+  return now.length === 2 && now.every((row, p) => row.snapshot_offset > beyond[p]!);
 };
 
 /** Snapshots fail, are counted, and their age says so; folding goes on. */
@@ -95,10 +104,13 @@ async function snapshotsWait(): Promise<void> {
     "snapshots fail",
     async () => await at.counted("waymark_snapshot_failures_total") > failures,
   );
-  const from = (await rides()).map((row) => row.snapshot_age_seconds!);
+  const from = await sampled((row) => row.snapshot_age_seconds!);
   await at.whileRunning(
     "their age grows",
-    async () => (await rides()).every((row, p) => row.snapshot_age_seconds! > from[p]! + 1),
+    async () => {
+      const now = await rides();
+      return now.length === 2 && now.every((row, p) => row.snapshot_age_seconds! > from[p]! + 1);
+    },
   );
   await foldsOn();
 }
@@ -213,7 +225,7 @@ async function waitsForRedis(): Promise<void> {
     async () => (await rides()).length === 2 && (await rides()).every((row) => row.state === "restoring"),
   );
   await at.whileRunning("tries are counted", async () => await retries() > before);
-  const { status } = await ask(`${at.url}/readyz`) ?? {};
+  const { status } = await answerOf(`${at.url}/readyz`);
   assert.equal(status, 503);
   await at.whileRunning(
     "the cause names Redis",
@@ -256,7 +268,7 @@ describe("row 11: without Redis a process", () => {
     await until("it is gone", async () => await ask(`${at.url}/livez`) === null, 10_000);
     proxy.set("hold");
     await at.start();
-    await until("it answers", async () => (await ask(`${at.url}/livez`))?.status === 200, 30_000);
+    await until("it answers", async () => (await ask(`${at.url}/livez`))?.status === 200, 180_000);
     await at.drain();
   });
 });

@@ -19,7 +19,7 @@ import { topicName } from "../../src/log/topics.ts";
 import { namingOf } from "../../src/node/pipeline.ts";
 import { isoTime, systemClock } from "../../src/time.ts";
 import { differenceOf, factsAgree, ledgerIsExact, readLeft, windowsAreExact } from "../chaos/verdicts.ts";
-import { ask, makeWorkers, until, type Worker } from "../chaos/workers.ts";
+import { answerOf, ask, makeWorkers, until, type Worker } from "../chaos/workers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const partitions = 4;
@@ -97,7 +97,7 @@ const ready = (worker: Worker) =>
   }, patienceMs);
 
 const versionOf = async (worker: Worker) =>
-  ((await ask(`${worker.url}/livez`))?.body as { version?: string } | undefined)?.version;
+  ((await answerOf(`${worker.url}/livez`)).body as { version?: string }).version;
 
 async function passedOver({ url }: Worker): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
@@ -136,7 +136,9 @@ describe("row 25: two releases in one group", () => {
     const change = async (worker: Worker, tree: string) => {
       worker.signal("SIGTERM");
       await until(`${worker.name} has drained`, async () => !worker.running(), patienceMs);
-      assert.equal(worker.endings.at(-1), "0", worker.lastWords());
+      // Who could not in time on a busy machine says so: that loses nothing, which is looked at in the end.
+      const isGivenUp = worker.endings.at(-1) === "1" && worker.lastWords().includes("not drained after");
+      assert.ok(isGivenUp || worker.endings.at(-1) === "0", worker.lastWords());
       await begin(worker, tree);
     };
     const ledgerOf = async ({ url }: Worker) =>

@@ -21,14 +21,14 @@ import type { Log } from "../../src/log/port.ts";
 import { lastWindows, windowLine } from "../../src/node/replay.ts";
 import { systemClock } from "../../src/time.ts";
 import { ledgerIsExact, type Left, readLeft, windowsAreExact } from "../chaos/verdicts.ts";
-import { ask, makeWorkers, runCommand, until } from "../chaos/workers.ts";
+import { answerOf, ask, makeWorkers, runCommand, until } from "../chaos/workers.ts";
 import { eachOn } from "../pipeline/published.ts";
 import { brokers, freshPrefix } from "./kafka_under_test.ts";
 import { type Client, confluentClient, drain, kcatClient, ownClient } from "./stranger_clients.ts";
 import { example, exampleRide, type StrangerEvents, strangerEvents } from "./stranger_events.ts";
 
-const readyMs = 60_000;
-const closedMs = 60_000;
+const readyMs = 180_000;
+const closedMs = 180_000;
 const askedAtOnce = 16;
 
 /** What an installation answered, and what it left in its topics. */
@@ -119,13 +119,13 @@ async function serve(
   try {
     await until("the service is ready", async () => (await ask(`${url}/readyz`))?.status === 200, readyMs);
     await until("every window is closed", () => closedUpTo(url, sent.lastEndMs), closedMs);
-    const ledger = (await ask(`${url}/v1/ledger`))!.body as LedgerAnswer;
+    const ledger = (await answerOf(`${url}/v1/ledger`)).body as LedgerAnswer;
     assert.equal(
       await scraped(url, "waymark_partition_misplaced_records"),
       ledger.partitions.reduce((sum, line) => sum + line.misplaced, 0),
     );
     const rides = await lookUp(url, partitions);
-    assert.equal((await ask(`${url}/v1/rides/ride-of-nobody`))!.status, 404);
+    assert.equal((await answerOf(`${url}/v1/rides/ride-of-nobody`)).status, 404);
     await drain(service!);
     return { ledger, rides };
   } finally {
@@ -164,9 +164,9 @@ async function lookUp(url: string, partitions: Map<string, number>): Promise<Map
   const waiting = sent.rides.entries();
   const asker = async () => {
     for (const [id, expected] of waiting) {
-      const answer = await ask(`${url}/v1/rides/${id}`);
-      assert.equal(answer?.status, 200, `${id}: ${JSON.stringify(answer?.body)}`);
-      const view = answer!.body as RideView;
+      const { status, body } = await answerOf(`${url}/v1/rides/${id}`);
+      assert.equal(status, 200, `${id}: ${JSON.stringify(body)}`);
+      const view = body as RideView;
       assert.deepEqual(
         { state: view.state, events: view.events.map((e) => e.event_type), partition: view.owner.partition },
         { ...expected, partition: partitions.get(id) },

@@ -132,6 +132,7 @@ describe("waymark topics", () => {
     assert.deepEqual((await settingsOf("ride-events"))[0], 3);
     assert.deepEqual((await settingsOf("late-events")).slice(0, 2), [1, String(1.5 * day)]);
     await admin.deleteTopics({ topics: [`${prefix}late-events`] });
+    await eventually("it is gone", async () => !(await ours()).includes(`${prefix}late-events`));
     const again = await survey({ WAYMARK_PARTITIONS: "ride-events=3,late-events=2" });
     assert.deepEqual(again.filter((t) => t.created).map((t) => t.wanted.spec.topic), [
       `${prefix}late-events`,
@@ -140,13 +141,15 @@ describe("waymark topics", () => {
   });
 
   it("refuses by exit code 3 with nothing made, naming topic, found, wanted and what to do", async () => {
-    await admin.createTopics({ topics: [{ topic: `${prefix}ride-events`, numPartitions: 2 }] });
+    const topic = `${prefix}ride-events`;
+    await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: false });
+    await eventually("it is there", async () => (await ours()).includes(topic));
     const refused = await waymark(["topics"], environment());
     assert.equal(refused.code, 3);
     assert.match(refused.error, /ride-events has 2 partitions; 12 are wanted, .*set WAYMARK_PARTITIONS/);
     assert.match(refused.error, /message\.timestamp\.type=CreateTime; LogAppendTime is wanted: change it/);
     assert.match(refused.error, /Nothing was made \[topic_mismatch\]/);
-    assert.deepEqual(await ours(), [`${prefix}ride-events`]);
+    assert.deepEqual(await ours(), [topic]);
   });
 
   it("without KAFKA_BROKERS says that nothing is to be done", async () => {
