@@ -67,25 +67,22 @@ function holderOf(fleet: Nodes, id: string): Node {
   return fleet.nodes.find(holds)!;
 }
 
-/** What the node says once as many others as that did not answer it: all of them share a busy event loop. */
-async function partitionsAt(node: Node, silent = 0): Promise<PartitionsAnswer> {
-  let answer: PartitionsAnswer;
+/** What the node says once no more others than that are silent: all of them share a busy event loop. */
+async function saidBy<A extends LedgerAnswer | PartitionsAnswer>(
+  node: Node,
+  path: string,
+  { schema, silent = 0 }: { schema: { parse(body: unknown): A }; silent?: number },
+): Promise<A> {
+  let answer: A;
   await eventually("the others have answered", async () => {
-    answer = partitionsAnswer.parse(await (await node.get("/v1/partitions")).json());
+    answer = schema.parse(await (await node.get(path)).json());
     return answer.nodes.filter(({ answered }) => !answered).length === silent;
   });
   return answer!;
 }
-
-async function ledgerAt(node: Node, silent = 0): Promise<LedgerAnswer> {
-  let answer: LedgerAnswer;
-  await eventually("the others have answered", async () => {
-    answer = ledgerAnswer.parse(await (await node.get("/v1/ledger")).json());
-    return answer.nodes.filter(({ answered }) => !answered).length === silent;
-  });
-  return answer!;
-}
-
+const partitionsAt = (node: Node, silent = 0) =>
+  saidBy(node, "/v1/partitions", { schema: partitionsAnswer, silent });
+const ledgerAt = (node: Node, silent = 0) => saidBy(node, "/v1/ledger", { schema: ledgerAnswer, silent });
 const seatOf = ({ topic, partition }: Pick<PartitionView, "topic" | "partition">) => `${topic}/${partition}`;
 
 describe("a fleet of three nodes", () => {
