@@ -15,6 +15,8 @@ export type Moment = "rides" | "supply";
 export type AlertRule = {
   readonly wire: AlertRuleWire;
   readonly name: string;
+  /** Of its memory. A rule that moves to another moment is another rule: each moment goes on by itself. */
+  readonly key: string;
   /** What it reads: of its value and of its floor. Empty for silence without a floor. */
   readonly fields: readonly RuleField[];
   readonly moment: Moment;
@@ -37,11 +39,13 @@ export function ruleOf(wire: AlertRuleWire): AlertRule {
     f !== undefined && f !== silence
   );
   const forBoundaries = Number(wire.for.slice(0, -1));
+  const moment = fields.every(isRideField) ? "rides" : "supply";
   return {
     wire,
     name: wire.name,
+    key: `${moment} ${wire.name}`,
     fields,
-    moment: fields.every(isRideField) ? "rides" : "supply",
+    moment,
     isSilence: field === silence,
     forBoundaries,
     clearBoundaries: field === silence ? 0 : forBoundaries,

@@ -71,13 +71,13 @@ export class CityAlerts {
       boundaryMs >= this.#eventsMs + givenUpMs;
     for (const rule of rules) {
       if (rule.moment !== moment || !rule.covers(city) || (isSilent && !rule.isSilence && !givesUp)) continue;
-      const memory = this.#memories.get(keyOf(rule)) ?? calm;
-      const rows = this.#rows?.get(keyOf(rule)) ?? noRows;
-      this.#rows?.set(keyOf(rule), rowsAfter(rule, rows, boundaryMs, figures));
+      const memory = this.#memories.get(rule.key) ?? calm;
+      const rows = this.#rows?.get(rule.key) ?? noRows;
+      this.#rows?.set(rule.key, rowsAfter(rule, rows, boundaryMs, figures));
       const judged = givesUp && (rule.isSilence || isSilent)
         ? givenUp(memory, boundaryMs)
         : judge(rule, memory, boundaryMs, figures);
-      if (judged.memory !== memory) this.#memories.set(keyOf(rule), judged.memory);
+      if (judged.memory !== memory) this.#memories.set(rule.key, judged.memory);
       if (judged.change === null) continue;
       const sinceMs = judged.change === "resolved" ? memory.sinceMs : judged.memory.sinceMs;
       this.#tell(rule, { state: stateOf(rule, judged.change), sinceMs }, closed, out);
@@ -112,8 +112,8 @@ export class CityAlerts {
     for (const rule of rules.toSorted((a, b) => Number(b.isSilence) - Number(a.isSilence))) {
       if (rule.moment !== moment || !rule.covers(city)) continue;
       const past = (told.get(rule.name) ?? []).filter((t) => t.boundaryMs <= boundaryMs);
-      const memory = recalledMemory(rule, past, this.#rows?.get(keyOf(rule)) ?? noRows, boundaryMs);
-      this.#memories.set(keyOf(rule), memory);
+      const memory = recalledMemory(rule, past, this.#rows?.get(rule.key) ?? noRows, boundaryMs);
+      this.#memories.set(rule.key, memory);
       if (memory.state === "ok") continue;
       const heardMs = rule.isSilence ? memory.sinceMs - paneMs : past.at(-1)!.boundaryMs;
       if (moment === "rides") this.#eventsMs ??= heardMs;
@@ -137,8 +137,8 @@ export class CityAlerts {
     for (const rule of before) {
       if (rule.moment !== moment || !rule.covers(city)) continue;
       if (rules.some((r) => r.name === rule.name && r.moment === moment && r.covers(city))) continue;
-      const memory = this.#memories.get(keyOf(rule));
-      this.#memories.delete(keyOf(rule));
+      const memory = this.#memories.get(rule.key);
+      this.#memories.delete(rule.key);
       if (memory === undefined || memory.state === "ok") continue;
       this.#tell(rule, { state: "resolved", sinceMs: memory.sinceMs }, closed, out);
     }
@@ -148,7 +148,7 @@ export class CityAlerts {
   tellAll(rules: readonly AlertRule[], closed: ClosedBoundary, out: Outbox): void {
     for (const rule of rules) {
       if (rule.moment !== closed.moment || !rule.covers(closed.city)) continue;
-      const memory = this.#memories.get(keyOf(rule)) ?? calm;
+      const memory = this.#memories.get(rule.key) ?? calm;
       const stands = memory.state === "ok"
         ? { state: "resolved" as const, sinceMs: closed.boundaryMs }
         : { state: stateOf(rule, memory.state), sinceMs: memory.sinceMs };
@@ -156,18 +156,29 @@ export class CityAlerts {
     }
   }
 
-  /** The boundaries in (before, until] at which silence has something to say. */
+  /** The boundaries in (before, until] at which silence has something to say. Asked of every city, at every boundary. */
   silentBoundaries(rules: readonly AlertRule[], beforeMs: number, untilMs: number): number[] {
-    if (this.#eventsMs === null) return [];
-    const most = Math.max(-1, ...rules.filter((r) => r.isSilence).map((r) => r.forBoundaries)) + 1;
-    const after = Array.from({ length: most }, (_, i) => this.#eventsMs! + (i + 1) * paneMs);
+    const boundaries: number[] = [];
+    if (this.#eventsMs === null) return boundaries;
+    const note = (fromMs: number, minutes: number) => {
+      for (let i = 1; i <= minutes; i++) {
+        const ms = fromMs + i * paneMs;
+        if (ms > beforeMs && ms <= untilMs) boundaries.push(ms);
+      }
+    };
+    let most = 0;
     for (const rule of rules) {
-      const memory = rule.isSilence ? this.#memories.get(keyOf(rule)) : undefined;
-      if (memory?.state !== "pending") continue;
-      for (let i = 1; i <= rule.forBoundaries; i++) after.push(memory.sinceMs + i * paneMs);
+      if (!rule.isSilence) continue;
+      most = Math.max(most, rule.forBoundaries + 1);
+      const memory = this.#memories.get(rule.key);
+      if (memory?.state === "pending") note(memory.sinceMs, rule.forBoundaries);
     }
-    if (this.#isOpen(rules, "rides")) after.push(this.#eventsMs + givenUpMs);
-    return after.filter((ms) => ms > beforeMs && ms <= untilMs);
+    if (this.#eventsMs < untilMs) note(this.#eventsMs, most);
+    const givenUpAtMs = this.#eventsMs + givenUpMs;
+    if (givenUpAtMs > beforeMs && givenUpAtMs <= untilMs && this.#isOpen(rules, "rides")) {
+      boundaries.push(givenUpAtMs);
+    }
+    return boundaries;
   }
 
   isSilentAt(rules: readonly AlertRule[], boundaryMs: number): boolean {
@@ -195,7 +206,7 @@ export class CityAlerts {
 
   #isOpen(rules: readonly AlertRule[], moment: Moment): boolean {
     return rules.some((rule) =>
-      rule.moment === moment && (this.#memories.get(keyOf(rule))?.state ?? "ok") !== "ok"
+      rule.moment === moment && (this.#memories.get(rule.key)?.state ?? "ok") !== "ok"
     );
   }
 
@@ -215,9 +226,6 @@ const givenUp = (memory: AlertMemory, boundaryMs: number): Judgement =>
   memory.state === "ok"
     ? { memory, change: null }
     : { memory: ended(memory, boundaryMs), change: "resolved" };
-
-/** A rule that moves to another moment is another rule: each moment goes on by itself. */
-const keyOf = ({ moment, name }: AlertRule): string => `${moment} ${name}`;
 
 type Stands = { state: AlertTransition["state"]; sinceMs: number };
 
