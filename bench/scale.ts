@@ -4,14 +4,15 @@
  *   deno run -A --v8-flags=--expose-gc bench/scale.ts [--events 100000] [--only windows,cities,…]
  *
  * Folds alone, in one process without a log: ride events are decoded, folded and told to the cities, whose folds merge
- * them and make windows; both stages are flushed every 2,000 events. Each row is a process of its own with the same
- * events but for what the row says. Before what is measured, every fold is given as long a history as its window is, an
- * event a minute and city, so that a window of a day has all its panes.
+ * them and make windows; both stages are flushed every two seconds of event time. Each row is a process of its own with
+ * a thousand events a second in 50 cities but for what the row says. Before what is measured, every fold is given as long
+ * a history as its window is, an event a minute and city, so that a window of a day has all its panes.
  *
  * An event costs twice: `fold` is what the rides' stage does with each, and `updates` is everything that is done to tell
  * others of it, in both stages, up to the records of windows. Both in microseconds of CPU per event. What is told of is
  * shared by the events between two flushes: beside it stand the bytes of keys and values published per event. The heap
- * and buffers that a ride takes are measured where rides are what grows.
+ * and buffers that a ride takes are measured where rides are what grows. With the same events in more cities fewer of
+ * them share what is told; `alike` has as many events per city in each row, so that only the cities grow.
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -37,6 +38,18 @@ type Cost = {
   bytesPerRide: number | null;
 };
 
+const flushSeconds = 2;
+const alikePerMinute = 60;
+const usual: ScaleWork = {
+  windowMs: 5 * minuteMs,
+  cities: 50,
+  partitions: 12,
+  rides: 0,
+  late: 0,
+  eventsPerSecond: 1_000,
+  events: 100_000,
+};
+
 const rows: Row[] = [
   ...[5, 60, 1_440].map((minutes) => ({
     of: "windows",
@@ -47,6 +60,11 @@ const rows: Row[] = [
     of: "cities",
     label: `${cities} cities`,
     work: { cities },
+  })),
+  ...[10, 100, 1_000, 10_000].map((cities) => ({
+    of: "alike",
+    label: `${cities} cities, ${alikePerMinute} events/min each`,
+    work: alike(cities),
   })),
   ...[3, 12, 48].map((partitions) => ({
     of: "partitions",
@@ -64,16 +82,6 @@ const rows: Row[] = [
     work: { late },
   })),
 ];
-
-const flushEvery = 2_000;
-const usual: ScaleWork = {
-  windowMs: 5 * minuteMs,
-  cities: 50,
-  partitions: 12,
-  rides: 0,
-  late: 0,
-  events: 100_000,
-};
 
 const { values } = parseArgs({
   options: {
@@ -103,6 +111,12 @@ if (values.one !== undefined) {
     console.log(`${row.label.padEnd(34)}${figures.join(" ")} ${bytes.join("")}`);
   }
   console.log(chart(costs));
+}
+
+/** With three minutes of events at least: each has a boundary at which every city closes a window. */
+function alike(cities: number): Partial<ScaleWork> {
+  const eventsPerSecond = cities * alikePerMinute / 60;
+  return { cities, eventsPerSecond, events: Math.max(usual.events, eventsPerSecond * 180) };
 }
 
 /** A bar for each row, all to one scale: folding, then what tells of it. */
@@ -151,6 +165,7 @@ function measure(work: ScaleWork): Cost {
   let measured = 0;
 
   let [before, isHeld] = [0, false];
+  const flushEvery = work.eventsPerSecond * flushSeconds;
   for (const { kind, events } of scaleEvents(work)) {
     if (kind === "rides" && before === 0) before = heapBytes();
     if (kind !== "rides" && before > 0 && !isHeld && work.rides >= 100_000) {

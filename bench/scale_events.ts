@@ -1,7 +1,7 @@
 /**
  * The events of scale.ts, the same for the same work: history, rides that are only held, and what is measured.
  *
- * A thousand events a second of event time are measured; a ride has four of them, 10 s apart. All in the order of the
+ * A ride has four events, 10 s apart. What is measured has so many a second of event time. All in the order of the
  * log's time but for those that are late.
  */
 import { isoTime, minuteMs, secondMs } from "../src/time.ts";
@@ -14,6 +14,8 @@ export type ScaleWork = {
   rides: number;
   /** Share of events that come 40 s after they happened. */
   late: number;
+  /** Of event time. */
+  eventsPerSecond: number;
   /** Events that are measured. */
   events: number;
 };
@@ -26,10 +28,9 @@ const startMs = Date.UTC(2026, 0, 15, 12);
 /** Of the history; with more cities each of them has less. */
 const eventsPerMinute = 50;
 const rideMinutes = 20;
-const eventsPerSecond = 1_000;
 const stepGapMs = 10 * secondMs;
-/** Until every ride that is under way was seen from its beginning, and the code is warm. */
-const warmUpEvents = 60_000;
+/** Until every ride that is under way was seen from its beginning, a window of five minutes is full, and the code is warm. */
+const warmUpMs = 5 * minuteMs;
 const types = ["requested", "accepted", "started", "completed"];
 const lateMs = 40 * secondMs;
 const chunk = 20_000;
@@ -49,12 +50,13 @@ export function* scaleEvents(work: ScaleWork): Generator<ScalePart> {
       return event(`w-${n}`, "requested", n % work.cities, timeMs, timeMs);
     });
   }
+  const warmUpEvents = work.eventsPerSecond * warmUpMs / secondMs;
   yield* parts("history", warmUpEvents, (n) => step(n, work));
   yield* parts("measured", work.events, (n) => step(warmUpEvents + n, work));
 }
 
 /** Rides begin one after the other; each moment has a step of each ride that is as old. */
-function step(n: number, { cities, late }: ScaleWork): ScaleEvent {
+function step(n: number, { cities, late, eventsPerSecond }: ScaleWork): ScaleEvent {
   const gapMs = types.length * secondMs / eventsPerSecond;
   const [turn, which] = [Math.floor(n / types.length), n % types.length];
   const ride = turn - Math.floor(which * stepGapMs / gapMs);
