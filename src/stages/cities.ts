@@ -244,7 +244,7 @@ export class CitiesFold implements Fold {
       topic: "analytics-aggregated",
       key: outgoing(`${name}|${window.window_start}`),
       value: outgoing(JSON.stringify(window)),
-      partition: this.#context.partitionOf("analytics-aggregated", utf8(name)),
+      partition: this.#cities.get(name)!.windowsPartition,
     });
   }
 
@@ -285,7 +285,7 @@ export class CitiesFold implements Fold {
   #city(name: string): City {
     let city = this.#cities.get(name);
     if (city === undefined) {
-      city = new City(this.#context);
+      city = new City(this.#context, name);
       if (this.#judge.isWarmingUp) city.alerts.warmUp();
       city.panes.dropBefore(this.#droppedBelowMs);
       this.#cities.set(name, city);

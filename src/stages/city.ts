@@ -1,4 +1,5 @@
 /** One city as the cities stage holds it: panes, what is frozen at its boundaries, its market and its alerts. */
+import { utf8 } from "../ids.ts";
 import type { CityPanesState } from "../windows/merge.ts";
 import { CityPanes } from "../windows/merge.ts";
 import { paneMs } from "../windows/settings.ts";
@@ -8,7 +9,7 @@ import { CityMarket, type CityMarketState } from "./city_market.ts";
 import type { StageContext } from "./context.ts";
 import { CityUpdates } from "./city_updates.ts";
 import { field, paneWidth } from "./pane_fields.ts";
-import type { RideSums, Supply, Usual } from "./rule_figures.ts";
+import type { RideSums, Supply, UsualRides } from "./rule_figures.ts";
 
 /** Frozen at a window's end: open requests from the ride sources, drivers from the location sources. */
 export type Gauges = {
@@ -16,7 +17,7 @@ export type Gauges = {
   supply: Supply | null;
   surge: number | null;
   /** What the ride sources said, until the supply of the boundary is closed, too. */
-  rides: ClosedRides & { usual: Pick<Usual, "requests" | "events"> } | null;
+  rides: ClosedRides & { usual: UsualRides } | null;
 };
 
 /** What the ride sources said of a boundary, and where the requests of its last minute were made. */
@@ -35,8 +36,11 @@ export class City {
   readonly market: CityMarket;
   gauges = new Map<number, Gauges>();
   readonly updates = new CityUpdates();
+  /** Where its windows are published. */
+  readonly windowsPartition: number;
 
-  constructor(context: StageContext) {
+  constructor(context: StageContext, name: string) {
+    this.windowsPartition = context.partitionOf("analytics-aggregated", utf8(name));
     this.panes = new CityPanes(paneWidth, context.windows.windowMs);
     this.alerts = new CityAlerts(context);
     this.market = new CityMarket(context.surge, context.windows.windowMs);
@@ -53,9 +57,8 @@ export class City {
   /** Keeps what was usual then: by the time the supply is closed, the rides may be far ahead. */
   closeRides(boundaryMs: number, rides: ClosedRides): void {
     const gauges = this.gaugesAt(boundaryMs);
-    const { requests, events } = this.market.usual(boundaryMs);
     gauges.open = rides.sums[0] ?? 0;
-    gauges.rides = { ...rides, usual: { requests, events } };
+    gauges.rides = { ...rides, usual: this.market.usualRides(boundaryMs) };
   }
 
   /** A guess at the minute before `endMs`, which has run that far: what it has, and of the one before what is to come. */

@@ -101,11 +101,14 @@ export class CityJudge {
     const takeover = this.#takeover.in(passed);
     const switches = this.#rules.switches(moment, paneMs).filter((ms) => ms > beforeMs && ms <= knownMs);
     const rules = this.#rules.rules(moment);
-    const silent = [...this.#cities.values()].flatMap(({ alerts }) =>
-      moment === "rides"
-        ? alerts.silentBoundaries(rules, beforeMs, knownMs)
-        : [alerts.supplyEndsMs(rules) ?? Infinity].filter((ms) => ms > beforeMs && ms <= knownMs)
-    );
+    const silent: number[] = [];
+    for (const { alerts } of this.#cities.values()) {
+      if (moment === "rides") silent.push(...alerts.silentBoundaries(rules, beforeMs, knownMs));
+      else {
+        const endsMs = alerts.supplyEndsMs(rules);
+        if (endsMs !== null && endsMs > beforeMs && endsMs <= knownMs) silent.push(endsMs);
+      }
+    }
     return [...takeover, ...switches, ...silent];
   }
 
@@ -123,7 +126,8 @@ export class CityJudge {
     const rules = this.#rules.rules("rides");
     if (sums !== undefined) this.#takeover.note(name, boundaryMs, "rides");
     else if (boundaryMs > knownMs || !city.alerts.isSilentAt(rules, boundaryMs)) return;
-    const figures = rideFigures(sums ?? [], city.market.usual(boundaryMs));
+    const usual = city.gauges.get(boundaryMs)?.rides?.usual ?? city.market.usualRides(boundaryMs);
+    const figures = rideFigures(sums ?? [], usual);
     city.alerts.judge(rules, closedOf("rides", name, boundaryMs, figures, sums), out);
     if (sums !== undefined) city.market.closeRides(boundaryMs, figures.requests!, figures.total_events!);
   }
@@ -134,7 +138,7 @@ export class CityJudge {
     const city = this.#cities.get(name)!;
     const gauges = city.gaugesAt(boundaryMs);
     const { sums, usual } = gauges.rides ?? { sums: [], usual: { requests: null, events: null } };
-    const available = city.market.usual(boundaryMs).available;
+    const available = city.market.usualAvailable(boundaryMs);
     const { surge, cells } = city.market.closeSupply({
       boundaryMs,
       asked: sums[1] ?? 0,
@@ -172,9 +176,9 @@ export class CityJudge {
   /** At the boundary where this generation takes over: how every alert stands. */
   tellAll(moment: Moment, boundaryMs: number, out: Outbox): void {
     for (const name of this.#takeover.at(boundaryMs, moment)) {
-      const city = this.#cities.get(name) ?? new City(this.#context);
+      const city = this.#cities.get(name) ?? new City(this.#context, name);
       const sums = city.gauges.get(boundaryMs)?.rides?.sums;
-      const figures = rideFigures(sums ?? [], city.market.usual(boundaryMs));
+      const figures = rideFigures(sums ?? [], city.market.usualRides(boundaryMs));
       city.alerts.tellAll(this.#rules.rules(moment), closedOf(moment, name, boundaryMs, figures, sums), out);
     }
     if (moment === "supply") this.#takeover.done(boundaryMs);

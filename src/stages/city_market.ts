@@ -11,7 +11,7 @@ import { limits } from "../limits.ts";
 import { minuteMs } from "../time.ts";
 import { Trailing, type TrailingState } from "../windows/trailing.ts";
 import { type AskedCells, type AskedState, AskedWindow } from "./asked_cells.ts";
-import type { Supply, Usual } from "./rule_figures.ts";
+import type { Supply, UsualRides } from "./rule_figures.ts";
 
 export type CityMarketState = {
   requests: TrailingState;
@@ -56,12 +56,12 @@ export class CityMarket {
   }
 
   /** The means of the hour before the boundary. */
-  usual(boundaryMs: number): Usual {
-    return {
-      requests: this.#requests.mean(boundaryMs),
-      events: this.#events.mean(boundaryMs),
-      available: this.#available.mean(boundaryMs),
-    };
+  usualRides(boundaryMs: number): UsualRides {
+    return { requests: this.#requests.mean(boundaryMs), events: this.#events.mean(boundaryMs) };
+  }
+
+  usualAvailable(boundaryMs: number): number | null {
+    return this.#available.mean(boundaryMs);
   }
 
   /** The rides of a boundary are closed. */

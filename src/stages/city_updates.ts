@@ -58,15 +58,14 @@ export class CityUpdates {
   take(newestPaneMs: number, windowMs: number, closedMs: number): number[] {
     const nextMs = Math.max(newestPaneMs, closedMs) + paneMs;
     this.#mark(nextMs, windowMs, closedMs);
-    const told = [...this.#owed].sort((a, b) => a - b);
-    this.#owed.clear();
+    const told = this.#takeOwed();
     if (this.#due.delete(nextMs)) told.push(nextMs);
     for (const pane of this.#opened) {
       const end = pane + windowMs;
       if (end > closedMs && !told.includes(end)) told.push(end);
       this.#due.delete(end);
     }
-    this.#opened.clear();
+    emptied(this.#opened);
     const other = this.#inTurn();
     if (other !== null) {
       this.#due.delete(other);
@@ -88,7 +87,14 @@ export class CityUpdates {
       const until = Math.min(pane + windowMs, nextMs);
       for (let end = from; end <= until; end += paneMs) this.#due.add(end);
     }
-    this.#changed.clear();
+    emptied(this.#changed);
+  }
+
+  #takeOwed(): number[] {
+    if (this.#owed.size === 0) return [];
+    const owed = [...this.#owed].sort((a, b) => a - b);
+    this.#owed.clear();
+    return owed;
   }
 
   /** The first after the one told last, else the first. */
@@ -100,4 +106,9 @@ export class CityUpdates {
     }
     return Number.isFinite(next) ? next : Number.isFinite(first) ? first : null;
   }
+}
+
+/** To empty a set makes a new table, even for one that is empty. */
+function emptied(set: Set<number>): void {
+  if (set.size > 0) set.clear();
 }

@@ -13,7 +13,7 @@ import { limits } from "../limits.ts";
 import { type CellCounts, CellTable, type CellTableState } from "../windows/cells.ts";
 import { IntervalGauge } from "../windows/gauges.ts";
 import { bucketOf } from "../windows/histogram.ts";
-import { addRider, type Pane, PaneTable } from "../windows/panes.ts";
+import { addRider, addTo, type Pane, PaneTable } from "../windows/panes.ts";
 import { paneMs, paneStart, type WindowSettings } from "../windows/settings.ts";
 import { field, paneWidth, waitFrom } from "./pane_fields.ts";
 import { trimmed } from "./partial_writer.ts";
@@ -40,7 +40,8 @@ export type CountedEffect = Exclude<RideEffect, { kind: "outcome" }>;
 export type CityClosing = { city: string; values: number[]; cells: CellCounts };
 
 export class RideCounts {
-  readonly panes = new PaneTable(paneWidth);
+  /** Waits are told by one event of four, and few panes of a small city have one. */
+  readonly panes = new PaneTable(paneWidth, waitFrom);
   readonly #open = new IntervalGauge();
   /** By the minute. */
   readonly #cells = new CellTable(limits.cellsPerCityMax, paneMs);
@@ -88,7 +89,7 @@ export class RideCounts {
       hashAscii(value, event.from(rideTexts.user_id), event.to(rideTexts.user_id), this.#hash);
       addRider(pane, this.#hash[0]!, this.#hash[1]!);
     }
-    if (step.waitSeconds >= 0) pane.values[waitFrom + bucketOf(step.waitSeconds)]!++;
+    if (step.waitSeconds >= 0) addTo(pane, waitFrom + bucketOf(step.waitSeconds), 1);
     if (step.openBy !== 0) this.#open.add(step.openCity!, step.openFromMs, step.openUntilMs, step.openBy);
     if (step.outcome !== null) pane.values[field[counterOf[step.outcome]]]!++;
     pane.values[field.revenue_cents]! += step.revenueCents;

@@ -13,7 +13,8 @@ export const sumsFrom = 2;
 export type Supply = [available: number, enRoute: number, onTrip: number];
 
 /** The mean of the hour before, null while that is not known. */
-export type Usual = { requests: number | null; events: number | null; available: number | null };
+export type UsualRides = { requests: number | null; events: number | null };
+export type Usual = UsualRides & { available: number | null };
 
 export function endedRides(sums: RideSums): { completed: number; cancelled: number } {
   const at = (name: PaneField) => sums[sumsFrom + field[name]] ?? 0;
@@ -24,7 +25,7 @@ export function endedRides(sums: RideSums): { completed: number; cancelled: numb
   };
 }
 
-export function rideFigures(sums: RideSums, usual: Usual): Figures {
+export function rideFigures(sums: RideSums, usual: UsualRides): Figures {
   const at = (name: PaneField) => sums[sumsFrom + field[name]] ?? 0;
   const { completed, cancelled } = endedRides(sums);
   const window = sums.slice(sumsFrom);

@@ -15,17 +15,19 @@ const tenMs = 10 * minuteMs;
 type Sums = number[] | null;
 
 export class BlockSums {
-  readonly #width: number;
+  /** Where a sum begins: a copy of it is cheaper than an array that is filled. */
+  readonly #zeros: readonly number[];
   readonly #valuesAt: ValuesAt;
-  readonly #hours = new Map<number, Sums>();
-  readonly #tens = new Map<number, Sums>();
+  /** Made when there is one: windows of less than ten minutes have none. */
+  #hours: Map<number, Sums> | null = null;
+  #tens: Map<number, Sums> | null = null;
   /** The ten minutes that changed last, of which nothing has been remembered since. */
   #changedTen = NaN;
   /** Until panes from here on leave, those that do are in one ten minutes only. */
   #nextDropMs = -Infinity;
 
   constructor(width: number, valuesAt: ValuesAt) {
-    this.#width = width;
+    this.#zeros = new Array<number>(width).fill(0);
     this.#valuesAt = valuesAt;
   }
 
@@ -40,8 +42,8 @@ export class BlockSums {
     const ten = paneStartMs - paneStartMs % tenMs;
     if (ten === this.#changedTen) return;
     this.#changedTen = ten;
-    this.#tens.delete(ten);
-    this.#hours.delete(ten - ten % hourMs);
+    this.#tens?.delete(ten);
+    this.#hours?.delete(ten - ten % hourMs);
   }
 
   /** All panes before have left, and none of them comes again. */
@@ -50,7 +52,7 @@ export class BlockSums {
     if (paneStartMs < this.#nextDropMs) return;
     this.#nextDropMs = paneStartMs - paneStartMs % tenMs + tenMs;
     for (const blocks of [this.#hours, this.#tens]) {
-      for (const at of blocks.keys()) if (at < paneStartMs) blocks.delete(at);
+      for (const at of blocks?.keys() ?? []) if (at < paneStartMs) blocks!.delete(at);
     }
   }
 
@@ -65,14 +67,16 @@ export class BlockSums {
       const values = lengthMs === paneMs ? this.#valuesAt(at) : this.#block(at, lengthMs);
       at += lengthMs;
       if (values === undefined || values === null) continue;
-      total ??= new Array<number>(this.#width).fill(0);
-      for (let i = 0; i < total.length; i++) total[i]! += values[i]!;
+      total ??= this.#zeros.slice();
+      for (let i = 0; i < values.length; i++) total[i]! += values[i]!;
     }
     return total;
   }
 
   #block(atMs: number, lengthMs: number): Sums {
-    const [blocks, partsMs] = lengthMs === hourMs ? [this.#hours, tenMs] : [this.#tens, paneMs];
+    const [blocks, partsMs] = lengthMs === hourMs
+      ? [this.#hours ??= new Map(), tenMs]
+      : [this.#tens ??= new Map(), paneMs];
     const known = blocks.get(atMs);
     if (known !== undefined) return known;
     const sums = this.#sum(atMs, atMs + lengthMs, partsMs);

@@ -9,7 +9,7 @@
 
 import type { CellCounts } from "./cells.ts";
 
-type Said = { position: number; values: number[]; provisional: boolean; cells: CellCounts };
+type Said = { source: number; position: number; values: number[]; provisional: boolean; cells: CellCounts };
 
 /** What a snapshot keeps. JSON has no infinities: null before the first freeze, `end` when all is closed. */
 export type ClosingsState = {
@@ -26,7 +26,8 @@ export type ClosingsState = {
 };
 
 export class Closings {
-  #boundaries = new Map<number, Map<string, Map<number, Said>>>();
+  /** Of each source one, in the order they spoke. */
+  #boundaries = new Map<number, Map<string, Said[]>>();
   #frozenMs = -Infinity;
   /** Sources that have said something provisional. */
   #provisional = new Set<number>();
@@ -41,11 +42,15 @@ export class Closings {
     cells: CellCounts = [],
   ): void {
     if (boundaryMs <= this.#frozenMs) return;
-    const cities = emplace(this.#boundaries, boundaryMs, () => new Map<string, Map<number, Said>>());
-    const sources = emplace(cities, city, () => new Map<number, Said>());
-    const held = sources.get(source);
-    if (held === undefined || held.position < position) {
-      sources.set(source, { position, values, provisional, cells });
+    let cities = this.#boundaries.get(boundaryMs);
+    if (cities === undefined) this.#boundaries.set(boundaryMs, cities = new Map());
+    const said = { source, position, values, provisional, cells };
+    const all = cities.get(city);
+    if (all === undefined) cities.set(city, [said]);
+    else {
+      const at = all.findIndex((one) => one.source === source);
+      if (at < 0) all.push(said);
+      else if (all[at]!.position < position) all[at] = said;
     }
     if (provisional) this.#provisional.add(source);
   }
@@ -55,13 +60,13 @@ export class Closings {
     if (!this.#provisional.has(source)) return;
     let left = false;
     for (const [boundaryMs, cities] of this.#boundaries) {
-      for (const [city, sources] of cities) {
-        const said = sources.get(source);
-        if (said === undefined || !said.provisional) continue;
-        if (said.position < position) sources.delete(source);
+      for (const [city, all] of cities) {
+        const at = all.findIndex((one) => one.source === source && one.provisional);
+        if (at < 0) continue;
+        if (all[at]!.position < position) all.splice(at, 1);
         else left = true;
         // Nothing is left of it, not even its place: a boundary that no source speaks of is none.
-        if (sources.size === 0) cities.delete(city);
+        if (all.length === 0) cities.delete(city);
       }
       if (cities.size === 0) this.#boundaries.delete(boundaryMs);
     }
@@ -75,20 +80,22 @@ export class Closings {
 
   /** Where in each city what the sources counted is, of each source in its turn; before the boundary is frozen. */
   cells(boundaryMs: number): Map<string, CellCounts[]> {
-    const all = new Map<string, CellCounts[]>();
-    for (const [city, sources] of this.#boundaries.get(boundaryMs) ?? []) {
-      const said = [...sources].filter(([, { cells }]) => cells.length > 0);
-      if (said.length > 0) all.set(city, said.sort(([a], [b]) => a - b).map(([, { cells }]) => cells));
+    const cells = new Map<string, CellCounts[]>();
+    for (const [city, all] of this.#boundaries.get(boundaryMs) ?? []) {
+      const said = all.filter(({ cells }) => cells.length > 0);
+      if (said.length > 0) {
+        cells.set(city, said.sort((a, b) => a.source - b.source).map(({ cells }) => cells));
+      }
     }
-    return all;
+    return cells;
   }
 
   /** Sums what the sources said about the boundary, per city; afterwards it is closed for good. */
   freeze(boundaryMs: number): Map<string, number[]> {
     const sums = new Map<string, number[]>();
-    for (const [city, sources] of this.#boundaries.get(boundaryMs) ?? []) {
+    for (const [city, all] of this.#boundaries.get(boundaryMs) ?? []) {
       const total: number[] = [];
-      for (const { values } of sources.values()) {
+      for (const { values } of all) {
         for (let i = 0; i < values.length; i++) total[i] = (total[i] ?? 0) + values[i]!;
       }
       sums.set(city, total);
@@ -107,8 +114,8 @@ export class Closings {
   state(): ClosingsState {
     const said: ClosingsState["said"] = [];
     for (const [boundaryMs, cities] of this.#boundaries) {
-      for (const [city, sources] of cities) {
-        for (const [source, { position, values, provisional, cells }] of sources) {
+      for (const [city, all] of cities) {
+        for (const { source, position, values, provisional, cells } of all) {
           said.push([boundaryMs, city, source, position, values, provisional, cells]);
         }
       }
@@ -121,10 +128,4 @@ export class Closings {
     for (const entry of said) this.say(...entry);
     this.#frozenMs = frozenMs === "end" ? Infinity : frozenMs ?? -Infinity;
   }
-}
-
-function emplace<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) map.set(key, value = make());
-  return value;
 }

@@ -12,8 +12,8 @@ import { unpackHashes } from "./table64.ts";
 
 export type SourceRegister = [source: number, position: number, offset: number, values: number[]];
 
-/** Sums over the sources, and of their positions behind that. */
-type MergedPane = { sums: number[]; registers: Map<number, SourceRegister> };
+/** Sums over the sources, and of their positions behind that; one register of each source. */
+type MergedPane = { sums: number[]; registers: SourceRegister[] };
 
 /** The panes of a window, with what each source has in them. */
 export type WindowParts = [paneStartMs: number, registers: SourceRegister[]][];
@@ -34,6 +34,8 @@ export type CityPanesState = {
 
 export class CityPanes {
   readonly #width: number;
+  /** What a pane begins with: a copy of it is cheaper than an array that is filled. */
+  readonly #zeros: readonly number[];
   readonly #windowMs: number;
   readonly #panes = new Map<number, MergedPane>();
   readonly #sums: BlockSums;
@@ -43,6 +45,7 @@ export class CityPanes {
 
   constructor(width: number, windowMs: number) {
     this.#width = width;
+    this.#zeros = new Array<number>(width + 1).fill(0);
     this.#windowMs = windowMs;
     this.#sums = new BlockSums(width + 1, (at) => this.#panes.get(at)?.sums);
     this.#riders = new RiderWindows(windowMs);
@@ -69,9 +72,10 @@ export class CityPanes {
   #keep(paneStartMs: number, register: SourceRegister): boolean {
     const pane = this.#pane(paneStartMs);
     const [source, position, , values] = register;
-    const held = pane.registers.get(source);
+    const at = placeOf(pane.registers, source);
+    const held = pane.registers[at];
     if (held !== undefined && held[1] >= position) return false;
-    pane.registers.set(source, register);
+    pane.registers[at] = register;
     this.#sums.changed(paneStartMs);
     const { sums } = pane;
     const width = this.#width;
@@ -132,14 +136,15 @@ export class CityPanes {
 
   /** What a source has in a pane that is held. */
   held(paneStartMs: number, source: number): SourceRegister | undefined {
-    return this.#panes.get(paneStartMs)?.registers.get(source);
+    const registers = this.#panes.get(paneStartMs)?.registers;
+    return registers?.[placeOf(registers, source)];
   }
 
   /** What the window that ends at `endMs` is summed from. */
   parts(endMs: number): WindowParts {
     const parts: WindowParts = [];
     for (let at = endMs - this.#windowMs; at < endMs; at += paneMs) {
-      parts.push([at, [...this.#panes.get(at)?.registers.values() ?? []]]);
+      parts.push([at, [...this.#panes.get(at)?.registers ?? []]]);
     }
     return parts;
   }
@@ -150,7 +155,7 @@ export class CityPanes {
     this.#droppedBelowMs = paneStartMs;
     for (const [at, { registers }] of this.#panes) {
       if (at >= paneStartMs) continue;
-      if (leaves !== undefined) { for (const register of registers.values()) leaves(at, register); }
+      if (leaves !== undefined) { for (const register of registers) leaves(at, register); }
       this.#panes.delete(at);
     }
     this.#sums.dropBefore(paneStartMs);
@@ -161,7 +166,7 @@ export class CityPanes {
   state(): CityPanesState {
     return {
       droppedBelowMs: Number.isFinite(this.#droppedBelowMs) ? this.#droppedBelowMs : null,
-      panes: [...this.#panes].map(([at, pane]) => [at, [...pane.registers.values()]]),
+      panes: [...this.#panes].map(([at, pane]) => [at, [...pane.registers]]),
       riders: this.#riders.panes(),
     };
   }
@@ -176,10 +181,16 @@ export class CityPanes {
   #pane(paneStartMs: number): MergedPane {
     let pane = this.#panes.get(paneStartMs);
     if (pane === undefined) {
-      pane = { sums: new Array<number>(this.#width + 1).fill(0), registers: new Map() };
+      pane = { sums: this.#zeros.slice(), registers: [] };
       this.#panes.set(paneStartMs, pane);
       this.#newestMs = Math.max(this.#newestMs, paneStartMs);
     }
     return pane;
   }
+}
+
+/** Where the source's register is, or would be put: a partition in whose minute a city has nothing takes no place. */
+function placeOf(registers: readonly SourceRegister[], source: number): number {
+  for (let i = 0; i < registers.length; i++) if (registers[i]![0] === source) return i;
+  return registers.length;
 }

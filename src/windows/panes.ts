@@ -27,7 +27,8 @@ export type Pane = {
   offset: number;
   values: number[];
   riders: Table64;
-  newRiders: number[];
+  /** Those that are not published yet; null for none. */
+  newRiders: number[] | null;
   changed: boolean;
 };
 
@@ -36,12 +37,16 @@ type CityPanes = { panes: Map<number, Pane>; sums: BlockSums };
 
 export class PaneTable {
   readonly #width: number;
+  /** What a pane begins with: a copy of it is cheaper than an array that is filled. */
+  readonly #zeros: readonly number[];
   #cities = new Map<string, CityPanes>();
   #size = 0;
   #changed: Pane[] = [];
 
-  constructor(width: number) {
+  /** `usedWidth`: as many of the values are there from the beginning; those behind them when one of them is added to. */
+  constructor(width: number, usedWidth = width) {
     this.#width = width;
+    this.#zeros = new Array<number>(usedWidth).fill(0);
   }
 
   /** Panes held: cities times minutes. */
@@ -60,7 +65,7 @@ export class PaneTable {
 
   /** Adds to one value of the pane at that time. One record may change a pane several times: one position. */
   add(city: string, atMs: number, field: number, by: number, offset: number): void {
-    this.touch(city, atMs, offset).values[field]! += by;
+    addTo(this.touch(city, atMs, offset), field, by);
   }
 
   /** Notes a rider in the pane; true when it is the first time. */
@@ -82,8 +87,8 @@ export class PaneTable {
     const taken = this.#changed.map((pane) => {
       const { city, paneStartMs, position, offset } = pane;
       pane.changed = false;
-      const riders = pane.newRiders.length === 0 ? "" : packHashes(pane.newRiders);
-      pane.newRiders = [];
+      const riders = pane.newRiders === null ? "" : packHashes(pane.newRiders);
+      pane.newRiders = null;
       return { city, paneStartMs, position, offset, values: pane.values.slice(), riders };
     });
     this.#changed = [];
@@ -95,7 +100,7 @@ export class PaneTable {
     this.#changed = [];
     for (const { panes } of this.#cities.values()) {
       for (const pane of panes.values()) {
-        pane.newRiders = pairsOf(pane.riders);
+        pane.newRiders = pane.riders.size === 0 ? null : pairsOf(pane.riders);
         pane.changed = true;
         this.#changed.push(pane);
       }
@@ -114,10 +119,15 @@ export class PaneTable {
   *entries(): Generator<Register> {
     for (const [city, { panes }] of this.#cities) {
       for (const [paneStartMs, pane] of panes) {
-        const { position, offset, values } = pane;
+        const { position, offset } = pane;
+        const values = this.#whole(pane.values);
         yield { city, paneStartMs, position, offset, values, riders: packHashes(pairsOf(pane.riders)) };
       }
     }
+  }
+
+  #whole(values: readonly number[]): number[] {
+    return values.concat(new Array<number>(this.#width - values.length).fill(0));
   }
 
   restore(entry: Register): void {
@@ -127,7 +137,7 @@ export class PaneTable {
     this.#size++;
     const { position, offset, values } = entry;
     const { city, paneStartMs } = entry;
-    const pane = { city, paneStartMs, position, offset, values, riders, newRiders: [], changed: false };
+    const pane = { city, paneStartMs, position, offset, values, riders, newRiders: null, changed: false };
     const { panes, sums } = this.#of(city);
     panes.set(paneStartMs, pane);
     sums.changed(paneStartMs);
@@ -153,9 +163,9 @@ export class PaneTable {
     sums.changed(paneStartMs);
     let pane = panes.get(paneStartMs);
     if (pane === undefined) {
-      const values = new Array<number>(this.#width).fill(0);
+      const values = this.#zeros.slice();
       const riders = new Table64();
-      pane = { city, paneStartMs, position: 0, offset: -1, values, riders, newRiders: [], changed: false };
+      pane = { city, paneStartMs, position: 0, offset: -1, values, riders, newRiders: null, changed: false };
       panes.set(paneStartMs, pane);
       this.#size++;
     }
@@ -171,9 +181,16 @@ export class PaneTable {
   }
 }
 
+/** Adds to one of the pane's values, which may be one of those that are not there yet. */
+export function addTo({ values }: Pane, field: number, by: number): void {
+  while (values.length <= field) values.push(0);
+  values[field]! += by;
+}
+
 /** Notes a rider in the pane; true when it is the first time. */
 export function addRider(pane: Pane, high: number, low: number): boolean {
   if (!pane.riders.add(high, low)) return false;
-  pane.newRiders.push(high, low);
+  if (pane.newRiders === null) pane.newRiders = [high, low];
+  else pane.newRiders.push(high, low);
   return true;
 }

@@ -99,6 +99,8 @@ export function packHashes(pairs: readonly number[]): string {
   return new Uint8Array(bytes.buffer).toBase64();
 }
 
+/** A hash as base64. */
+const singleChars = 12;
 /** Room for one, written anew each time. */
 const singleBytes = new Uint8Array(8);
 const single = new DataView(singleBytes.buffer);
@@ -108,6 +110,10 @@ const lowHalf = new Uint32Array(new BigUint64Array([1n]).buffer)[0] === 1 ? 0 : 
 
 /** The inverse of packHashes. */
 export function unpackHashes(text: string): number[] {
+  if (text.length === singleChars) {
+    singleBytes.setFromBase64(text);
+    return [single.getUint32(0), single.getUint32(4)];
+  }
   const bytes = Uint8Array.fromBase64(text);
   const view = new DataView(bytes.buffer);
   const pairs: number[] = [];

@@ -15,21 +15,27 @@ export const pointsMin = 20;
 export type TrailingState = [atMs: number, value: number][];
 
 export class Trailing {
-  /** Oldest first. */
-  #points: TrailingState = [];
+  /** Oldest first: times, and the figures beside them. */
+  #times: number[] = [];
+  #figures: number[] = [];
 
   add(atMs: number, value: number): void {
-    this.#points.push([atMs, value]);
-    while (this.#points.length > 0 && this.#points[0]![0] <= atMs - usualMs) this.#points.shift();
+    this.#times.push(atMs);
+    this.#figures.push(value);
+    while (this.#times.length > 0 && this.#times[0]! <= atMs - usualMs) {
+      this.#times.shift();
+      this.#figures.shift();
+    }
   }
 
   /** The mean over (atMs − 60 min, atMs − 10 min]; null with fewer than 20 points there. */
   mean(atMs: number): number | null {
     let sum = 0;
     let count = 0;
-    for (const [ms, value] of this.#points) {
+    for (let i = 0; i < this.#times.length; i++) {
+      const ms = this.#times[i]!;
       if (ms <= atMs - usualMs || ms > atMs - gapMs) continue;
-      sum += value;
+      sum += this.#figures[i]!;
       count++;
     }
     return count < pointsMin ? null : sum / count;
@@ -37,15 +43,16 @@ export class Trailing {
 
   /** Whether no boundary after this one can be compared with anything held. */
   isPast(boundaryMs: number): boolean {
-    const newest = this.#points.at(-1);
-    return newest === undefined || newest[0] <= boundaryMs - usualMs;
+    const newest = this.#times.at(-1);
+    return newest === undefined || newest <= boundaryMs - usualMs;
   }
 
   state(): TrailingState {
-    return this.#points;
+    return this.#times.map((ms, i) => [ms, this.#figures[i]!]);
   }
 
   restore(state: TrailingState): void {
-    this.#points = state;
+    this.#times = state.map(([ms]) => ms);
+    this.#figures = state.map(([, figure]) => figure);
   }
 }

@@ -170,8 +170,8 @@ export const foldBugs: readonly Bug[] = [
     changes: [
       change(
         closings,
-        "if (held === undefined || held.position < position) {",
-        "if (held === undefined || held.position !== position) {",
+        "else if (all[at]!.position < position) all[at] = said;",
+        "else if (all[at]!.position !== position) all[at] = said;",
       ),
     ],
   },
