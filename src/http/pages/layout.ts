@@ -44,10 +44,10 @@ ${body(slot)}
 <p id="lost" class="lost-note" role="alert" hidden></p>
 <div id="announce" class="unseen" role="log" aria-live="polite"></div>
 <footer>
-<p>${facts.node} · Waymark ${facts.version} · all times UTC</p>
 <nav aria-label="Data"><a href="/v1/cities">Cities</a><a href="/v1/alerts">Alerts</a>\
 <a href="/v1/partitions">Partitions</a><a href="/v1/ledger">Ledger</a><a href="/metrics">Metrics</a>\
 <a href="/docs">Interface</a></nav>
+<p>${facts.node} · Waymark ${facts.version} · all times UTC</p>
 <noscript><p>Scripts are off: reload to see newer figures.</p></noscript>
 </footer>
 </div>
