@@ -95,6 +95,8 @@ export type Stage<F extends Fold = Fold> = {
   source: TopicName;
   /** Whether its partitions hold watermarks back and so must be declared idle or ended. */
   declaresIdle: boolean;
+  /** Where in each WAYMARK_FLUSH_MS it flushes, from 0 to 1: where it reads what another stage flushes, after that. */
+  flushPhase: number;
   /** How much log time before the committed position a cold start folds without publishing. */
   warmUpMs: number;
   /** The topic on which it said what no warm-up is long enough to find out again: read whole by a cold start. */

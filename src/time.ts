@@ -84,6 +84,15 @@ export function manualClock(startMs = Date.UTC(2026, 0, 15)): ManualClock {
   };
 }
 
+/**
+ * Until the next of the moments that lie a period apart: whoever waits for them wakes in one turn with the others. To wake
+ * costs a process more than what a look at something takes.
+ */
+export function untilNext(clock: Clock, periodMs: number, phaseMs = 0): number {
+  const past = (clock.monotonicMs() - phaseMs) % periodMs;
+  return Math.ceil(past < 0 ? -past : periodMs - past);
+}
+
 /** Lets every callback that is ready run. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));

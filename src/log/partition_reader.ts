@@ -4,11 +4,11 @@
  * The invariant: callbacks never overlap, and none is begun after `revoked` was, or `lost`, or `failed`. Whether
  * the reader still owns the partition is therefore looked at after every await, right before the next callback.
  */
-import type { Clock } from "../time.ts";
+import { type Clock, untilNext } from "../time.ts";
 import type { GroupHandlers, LogRecord, TopicPartition } from "./port.ts";
 import { beyondEnd } from "./refusals.ts";
 
-/** How often an idle partition is asked whether it is still empty. Appends wake its reader at once. */
+/** How often idle partitions are asked whether they are still empty, all at once. Appends wake a reader without that. */
 const emptyPollMs = 100;
 
 export type ReaderSource = {
@@ -104,7 +104,7 @@ export function startReader({ tp, handlers, source, batchRecordsMax, turn }: Rea
   function setAlarm(): void {
     if (at.alarmSet) return;
     at.alarmSet = true;
-    void source.clock.sleep(emptyPollMs, over.signal).then(() => {
+    void source.clock.sleep(untilNext(source.clock, emptyPollMs), over.signal).then(() => {
       at.alarmSet = false;
       wake();
     });

@@ -13,7 +13,7 @@ import type { GroupHandlers, Log, Membership, TopicPartition } from "../log/port
 import { isCompacted, type TopicName, topicName, type TopicNaming } from "../log/topics.ts";
 import type { SnapshotStore } from "../snapshots/port.ts";
 import { metrics } from "../telemetry/metrics.ts";
-import type { Clock } from "../time.ts";
+import { type Clock, untilNext } from "../time.ts";
 import { acquire, type Identity } from "./acquire.ts";
 import type { Alignment } from "./alignment.ts";
 import { PartitionActor } from "./partition.ts";
@@ -218,8 +218,9 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
 
   async function tick(): Promise<void> {
     while (!end.signal.aborted) {
-      const wakeMs = clock.monotonicMs() + options.flushMs;
-      await clock.sleep(options.flushMs, end.signal);
+      const waitMs = untilNext(clock, options.flushMs, stage.flushPhase * options.flushMs);
+      const wakeMs = clock.monotonicMs() + waitMs;
+      await clock.sleep(waitMs, end.signal);
       if (end.signal.aborted) return;
       forgetStopped();
       metrics.loopDelay.set(Math.max(0, clock.monotonicMs() - wakeMs) / 1_000);

@@ -392,6 +392,7 @@ export function citiesStage(context: StageContext): Stage<CitiesFold> {
     name: "cities",
     source: "city-partials",
     declaresIdle: false,
+    flushPhase: 0.5,
     warmUpMs: 2 * windowMs + latenessMs + holdMs + usualMs + rowMs,
     recalls: "alerts",
     create: (partition) => new CitiesFold(context, partition),

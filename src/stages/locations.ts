@@ -285,6 +285,7 @@ export function locationsStage(context: StageContext): Stage<LocationsFold> {
     name: "locations",
     source: "driver-locations",
     declaresIdle: true,
+    flushPhase: 0,
     warmUpMs: context.driverMs + context.windows.windowMs + context.windows.latenessMs,
     takesOver: { atMs: context.cut.fromMs, aheadMs: usualMs },
     create: (partition) => new LocationsFold(context, partition),

@@ -355,6 +355,7 @@ export function ridesStage(context: StageContext): Stage<RidesFold> {
     name: "rides",
     source: "ride-events",
     declaresIdle: true,
+    flushPhase: 0,
     warmUpMs: limits.rideMsMax + context.windows.windowMs + context.windows.latenessMs,
     takesOver: { atMs: context.cut.fromMs, aheadMs: usualMs },
     create: (partition) => new RidesFold(context, partition),

@@ -20,7 +20,7 @@ const naming = { prefix: "", generation: 1 };
 /** A stage whose handler counts every record, except that it throws on those whose value begins with `bad`. */
 function touchy(): Stage {
   return {
-    ...{ name: "rides", source: "ride-events", declaresIdle: false, warmUpMs: 0 },
+    ...{ name: "rides", source: "ride-events", declaresIdle: false, flushPhase: 0, warmUpMs: 0 },
     create(partition): Fold {
       const intake = new Intake(context, "ride-events", partition);
       return {

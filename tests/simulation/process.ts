@@ -44,10 +44,12 @@ export type ProcessOptions = {
 /** A process's clocks: sleeping is an event of its own, and so is waking up. */
 function clockOf(schedule: Schedule, place: Place, startMs: number): Process["clock"] {
   let stepMs = 0;
+  // Counted from its start, as a process does: what happens at whole multiples must not be in step with all others.
+  const bornMs = schedule.nowMs();
   return {
     nowMs: () => Math.floor(startMs + schedule.nowMs() + stepMs),
-    monotonicMs: () => schedule.nowMs(),
-    threadMs: () => schedule.nowMs(),
+    monotonicMs: () => schedule.nowMs() - bornMs,
+    threadMs: () => schedule.nowMs() - bornMs,
     stepWall: (ms) => void (stepMs += ms),
     sleep(ms, signal) {
       if (signal?.aborted) return Promise.resolve();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { isoTime, manualClock, settle, systemClock } from "../../../src/time.ts";
+import { isoTime, manualClock, settle, systemClock, untilNext } from "../../../src/time.ts";
 
 describe("manualClock", () => {
   it("stands until it is turned, then moves both clocks", async () => {
@@ -60,6 +60,37 @@ describe("manualClock", () => {
     assert.deepEqual([clock.nowMs(), clock.monotonicMs()], [600, 0]);
     await clock.advance(100);
     assert.deepEqual([clock.nowMs(), clock.monotonicMs()], [700, 100]);
+  });
+});
+
+describe("untilNext", () => {
+  it("is a whole number of milliseconds to the next of the moments, a period where one is just now", () => {
+    const at = (monotonicMs: number) => ({ ...manualClock(), monotonicMs: () => monotonicMs });
+    assert.equal(untilNext(at(1_000), 100), 100);
+    assert.equal(untilNext(at(1_000.3), 100), 100);
+    assert.equal(untilNext(at(1_099.3), 100), 1);
+    assert.equal(untilNext(at(1_000), 100, 50), 50);
+    assert.equal(untilNext(at(1_050), 100, 50), 100);
+    assert.equal(untilNext(at(20), 100, 50), 30);
+  });
+
+  it("brings those together who came at different times, and keeps them there", async () => {
+    const clock = manualClock();
+    const wokenAtMs = new Set<number>();
+    const look = async () => {
+      for (let n = 0; n < 3; n++) {
+        await clock.sleep(untilNext(clock, 100));
+        wokenAtMs.add(clock.monotonicMs());
+      }
+    };
+    const looking = [look()];
+    await clock.advance(30);
+    looking.push(look());
+    await clock.advance(40);
+    looking.push(look());
+    await clock.advance(300);
+    await Promise.all(looking);
+    assert.deepEqual([...wokenAtMs], [100, 200, 300]);
   });
 });
 
