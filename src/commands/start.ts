@@ -56,12 +56,15 @@ export const demoCommand: Command = {
 
 /**
  * What the simulated cities are best shown with, where nothing else is set: of their 500 rides' events a minute each
- * of three partitions has one every few tenths of a second, for which its watermark waits. On a Kafka of somebody's
- * own the usual counts hold.
+ * of three partitions has one every few tenths of a second, for which its watermark waits, and the pressure that is
+ * usual there is 0.06 to 0.07: what a doubled demand adds is in the first surge after it. On a Kafka of somebody's own
+ * the usual settings hold, since others may share it.
  */
 function demoSettings(): Record<string, string> {
-  const all: [SettingName, string][] = [["WAYMARK_DATA_DIR", "data/demo"]];
-  if (!isGiven("KAFKA_BROKERS")) all.push(["WAYMARK_PARTITIONS", "ride-events=3"]);
+  const own: [SettingName, string][] = isGiven("KAFKA_BROKERS")
+    ? []
+    : [["WAYMARK_PARTITIONS", "ride-events=3"], ["WAYMARK_SURGE_BALANCE", "0.07"]];
+  const all: [SettingName, string][] = [["WAYMARK_DATA_DIR", "data/demo"], ...own];
   return Object.fromEntries(all.filter(([name]) => !isGiven(name)));
 }
 
