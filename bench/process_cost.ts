@@ -16,8 +16,17 @@ export function processTree(pid: number): number[] {
 /** Of the whole tree. */
 export function treeCost(pid: number): { cpuSeconds: number; peakMb: number } {
   const sum = (cost: (pid: number) => number) =>
-    processTree(pid).reduce((total, pid) => total + cost(pid), 0);
+    processTree(pid).reduce((total, pid) => total + unlessEnded(() => cost(pid)), 0);
   return { cpuSeconds: sum(cpuSeconds), peakMb: sum(peakMb) };
+}
+
+/** One that was listed may have ended before it is looked at. */
+function unlessEnded(cost: () => number): number {
+  try {
+    return cost();
+  } catch {
+    return 0;
+  }
 }
 
 /** User and system time of all its threads, in seconds: fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms. */
