@@ -3,29 +3,28 @@ import { readdirSync, readFileSync } from "node:fs";
 
 /** The process, and all that it has started and they; none when it has ended. */
 export function processTree(pid: number): number[] {
-  try {
-    const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-      readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter((child) => child !== "")
-    );
-    return [pid, ...children.flatMap((child) => processTree(Number(child)))];
-  } catch {
-    return [];
-  }
+  const threads = unlessEnded(() => readdirSync(`/proc/${pid}/task`), null);
+  if (threads === null) return [];
+  const children = threads.flatMap((thread) =>
+    unlessEnded(() => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8"), "")
+      .split(" ").filter((child) => child !== "")
+  );
+  return [pid, ...children.flatMap((child) => processTree(Number(child)))];
 }
 
 /** Of the whole tree. */
 export function treeCost(pid: number): { cpuSeconds: number; peakMb: number } {
   const sum = (cost: (pid: number) => number) =>
-    processTree(pid).reduce((total, pid) => total + unlessEnded(() => cost(pid)), 0);
+    processTree(pid).reduce((total, pid) => total + unlessEnded(() => cost(pid), 0), 0);
   return { cpuSeconds: sum(cpuSeconds), peakMb: sum(peakMb) };
 }
 
-/** One that was listed may have ended before it is looked at. */
-function unlessEnded(cost: () => number): number {
+/** A process, or a thread, that was listed may have ended before it is looked at. */
+function unlessEnded<T>(look: () => T, ended: T): T {
   try {
-    return cost();
+    return look();
   } catch {
-    return 0;
+    return ended;
   }
 }
 
