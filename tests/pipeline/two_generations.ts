@@ -9,7 +9,7 @@ import type { CityWindow } from "../../schemas/city_window.ts";
 import type { RideFact } from "../../schemas/ride_fact.ts";
 import type { Config } from "../../src/config.ts";
 import { fromUtf8 } from "../../src/ids.ts";
-import type { Log, LogRecord } from "../../src/log/port.ts";
+import type { Log, LogRecord, TopicPartition } from "../../src/log/port.ts";
 import type { TopicName } from "../../src/log/topics.ts";
 import { type Pipeline, startPipeline } from "../../src/node/pipeline.ts";
 import { feed } from "../../src/node/replay.ts";
@@ -39,6 +39,8 @@ export type Plan = {
   generations: readonly Partial<Config>[];
   owners?: number;
   kills?: readonly Kill[];
+  /** How many items are appended before all that they lead to has been told; default: all of them. */
+  step?: number;
 };
 
 /** A fact with the time of the record that caused it. */
@@ -83,6 +85,16 @@ export async function sideBySide(items: readonly SentItem[], plan: Plan): Promis
       configs[which] = { ...configs[which], ...config };
       running[which] = await start(configs[which]);
     }
+    for (let sent = plan.step ?? Infinity; sent < items.length; sent += plan.step!) {
+      await fill(log, running[0]!, items.slice(0, sent));
+      for (const { rides, locations, cities } of running) {
+        for (const hosts of [[...rides, ...locations], cities]) {
+          const actors = hosts.flatMap((host) => [...host.actors.values()]);
+          await until("all that was appended is folded", () => areAtTheEnd(actors, log));
+          await Promise.all(actors.map((actor) => actor.flush()));
+        }
+      }
+    }
     await fill(log, running[0]!, items);
     input.complete = true;
     for (const pipeline of running) {
@@ -101,6 +113,16 @@ export async function sideBySide(items: readonly SentItem[], plan: Plan): Promis
 const foldedBy = (pipeline: Pipeline): number =>
   [...pipeline.rides, ...pipeline.locations].flatMap((host) => [...host.actors.values()])
     .reduce((sum, actor) => sum + actor.nextOffset, 0);
+
+async function areAtTheEnd(
+  actors: readonly { tp: TopicPartition; nextOffset: number }[],
+  log: Log,
+): Promise<boolean> {
+  for (const { tp, nextOffset } of actors) {
+    if (nextOffset < (await log.bounds(tp.topic))[tp.partition]!.end) return false;
+  }
+  return true;
+}
 
 const hasSnapshot = (pipeline: Pipeline): boolean =>
   pipeline.cities.some((host) => [...host.actors.values()].some((actor) => actor.snapshotOffset > 0));
