@@ -11,14 +11,14 @@
  */
 import type { Ride } from "../../actors/ride.ts";
 import { rideStates } from "../../actors/ride_table.ts";
-import { limits } from "../limits.ts";
 import { DueRows } from "./due_rows.ts";
 import type { Refused } from "./intake.ts";
 import * as at from "./ride_columns.ts";
 import { RideColumns } from "./ride_columns.ts";
-import { RowIndex } from "./row_index.ts";
+import { hashOfId, RowIndex } from "./row_index.ts";
 import { noNode, SeenEvents } from "./seen_events.ts";
 import { TextArena } from "./text_arena.ts";
+import { TextScratch } from "./text_scratch.ts";
 import { WordTable } from "./word_table.ts";
 
 /** A ride with the events it has seen: `seen` holds, per event, what `seenStride` numbers say. */
@@ -43,8 +43,6 @@ export const seenStride = 6;
 
 export const noRow = -1;
 
-const encoder = new TextEncoder();
-
 export class RideRows {
   readonly texts = new TextArena();
   readonly words = new WordTable();
@@ -56,8 +54,7 @@ export class RideRows {
   readonly #refused = new Map<number, Refused>();
   #oldest = noRow;
   #newest = noRow;
-  /** Holds any text that findId() looks for: characters of two units, of three bytes each. */
-  readonly #scratch = new Uint8Array(2 * 3 * limits.idCharsMax);
+  readonly #scratch = new TextScratch();
   /** The id that is looked for. */
   #bytes: Uint8Array = new Uint8Array(0);
   #from = 0;
@@ -84,12 +81,12 @@ export class RideRows {
     this.#bytes = bytes;
     this.#from = from;
     this.#to = to;
-    return this.#index.find(hashOf(bytes, from, to), this.#isWanted);
+    return this.#index.find(hashOfId(bytes, from, to), this.#isWanted);
   }
 
   findId(id: string): number {
-    if (id.length > 2 * limits.idCharsMax) return noRow;
-    return this.find(this.#scratch, 0, this.#write(id));
+    if (!this.#scratch.fits(id)) return noRow;
+    return this.find(this.#scratch.bytes, 0, this.#scratch.write(id));
   }
 
   /** The first city that the ride's events named; of `noRow` none. */
@@ -110,7 +107,7 @@ export class RideRows {
     const i = this.columns.intsAt(row);
     ints[i + at.idRef] = this.texts.put(bytes, from, to);
     ints[i + at.firstSeen] = ints[i + at.lastSeen] = noNode;
-    ints[i + at.hash] = hashOf(bytes, from, to);
+    ints[i + at.hash] = hashOfId(bytes, from, to);
     this.#index.add(ints[i + at.hash]!, row);
     this.#append(row);
     return row;
@@ -267,7 +264,7 @@ export class RideRows {
 
   /** Takes an entry back; returns its row. */
   restore([id, rider, driver, named, ofStates, ofTimes, numbers, seen, refused]: RideEntry): number {
-    const row = this.add(this.#scratch, 0, this.#write(id));
+    const row = this.add(this.#scratch.bytes, 0, this.#scratch.write(id));
     const { times, ints, states } = this.columns.page(row);
     const i = this.columns.intsAt(row);
     states.set(ofStates, this.columns.statesAt(row));
@@ -299,18 +296,8 @@ export class RideRows {
       this.texts.free(this.columns.int(row, which));
       this.columns.setInt(row, which, 0);
     } else {
-      this.setText(row, which, this.#scratch, 0, this.#write(text));
+      this.setText(row, which, this.#scratch.bytes, 0, this.#scratch.write(text));
     }
-  }
-
-  /** The text as UTF-8 in the scratch bytes; returns its length. */
-  #write(text: string): number {
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i);
-      if (unit >= 128) return encoder.encodeInto(text, this.#scratch).written;
-      this.#scratch[i] = unit;
-    }
-    return text.length;
   }
 
   #append(row: number): void {
@@ -347,11 +334,3 @@ export class RideRows {
 }
 
 const orNull = (value: number): number | null => value < 0 ? null : value;
-
-/** Of an id's bytes, to find its row by. */
-function hashOf(bytes: Uint8Array, from: number, to: number): number {
-  let mixed = 0x9e3779b1 ^ (to - from);
-  for (let i = from; i < to; i++) mixed = Math.imul(mixed ^ bytes[i]!, 0x01000193);
-  mixed = Math.imul(mixed ^ mixed >>> 16, 0x85ebca6b);
-  return mixed ^ mixed >>> 13;
-}

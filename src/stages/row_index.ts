@@ -62,3 +62,11 @@ export class RowIndex {
     }
   }
 }
+
+/** Of an id's bytes, to find its row by. */
+export function hashOfId(bytes: Uint8Array, from: number, to: number): number {
+  let mixed = 0x9e3779b1 ^ (to - from);
+  for (let i = from; i < to; i++) mixed = Math.imul(mixed ^ bytes[i]!, 0x01000193);
+  mixed = Math.imul(mixed ^ mixed >>> 16, 0x85ebca6b);
+  return mixed ^ mixed >>> 13;
+}
