@@ -12,9 +12,9 @@ import type { JsonBytes } from "../json_bytes.ts";
 
 const wordBytes = 8;
 /** A block is never copied, so that growing holds nothing up. */
-const blockWords = 1 << 17;
+const blockWords = 1 << 13;
 const blockMask = blockWords - 1;
-const blockBits = 17;
+const blockBits = 13;
 
 export class TextArena {
   readonly #blocks: Uint8Array[] = [];
