@@ -65,9 +65,9 @@ export const findDrivers = (finding: Finding, wanted: DriversWanted): Promise<Fo
       (wanted.city === null || driver.city === wanted.city) &&
       (wanted.rideId === null || driver.rideId === wanted.rideId) &&
       (wanted.statuses === null || wanted.statuses.includes(driver.status ?? "")),
-    show(memory, owner) {
+    show({ driver }, owner) {
       const { trail: _, refused: __, ...row } = driverView(
-        memory,
+        { driver, trail: [], refused: null },
         owner,
         finding.pipeline.context.cellResolution,
       );

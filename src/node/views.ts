@@ -22,10 +22,11 @@ import { utf8 } from "../ids.ts";
 import { type TopicName, topicName } from "../log/topics.ts";
 import type { Host } from "../runtime/host.ts";
 import type { PartitionActor } from "../runtime/partition.ts";
-import { type DriverMemory, trailStride } from "../stages/locations.ts";
+import type { DriverMemory } from "../stages/driver_rows.ts";
 import type { Refused } from "../stages/intake.ts";
 import { type RideMemory, seenStride } from "../stages/ride_rows.ts";
 import { forgottenMs } from "../stages/rides.ts";
+import { trailStride } from "../stages/trail_points.ts";
 import { isoTime } from "../time.ts";
 import { type Ledger, sumLedgers } from "../windows/ledger.ts";
 import { effectiveWatermark, holder } from "../windows/sources.ts";
@@ -170,7 +171,7 @@ export function rideView(
 }
 
 export function driverView(
-  { driver, trail, refused }: DriverMemory,
+  { driver, trail, refused }: Omit<DriverMemory, "seen">,
   owner: Provenance,
   resolution: number,
 ): DriverView {

@@ -24,14 +24,6 @@ const noKey = new Uint8Array(0);
 /** Why the last refused event of an actor was refused. */
 export type Refused = { code: string; offset: number; atMs: number };
 
-export function noteRefusal(
-  actor: { refused: Refused | null } | undefined,
-  code: string,
-  record: LogRecord,
-): void {
-  if (actor !== undefined) actor.refused = { code, offset: record.offset, atMs: record.timestampMs };
-}
-
 export class Intake {
   readonly watermark: PartitionWatermark;
   ledger: Ledger = newLedger();

@@ -4,8 +4,7 @@
  * It has no panes: what the cities learn from it are closing registers and its watermark.
  */
 import { applyDriver, decideDriver, type Driver, newDriver } from "../../actors/driver.ts";
-import { driverStatuses } from "../../schemas/driver_location.ts";
-import type { DriverLocation, DriverStatus } from "../../schemas/driver_location.ts";
+import { type DriverLocation, driverStatuses } from "../../schemas/driver_location.ts";
 import { parseDriverLocation } from "../codec/driver_location.ts";
 import { type Rejection, shown } from "../codec/rejection.ts";
 import { DriverLocationScan, locationTexts } from "../codec/scan_driver_location.ts";
@@ -13,36 +12,27 @@ import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, S
 import { hash64 } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
-import { type CellCounts, CellTable, type CellTableState } from "../windows/cells.ts";
-import { BoundaryGauge, type BoundaryGaugeState } from "../windows/gauges.ts";
+import type { CellTableState } from "../windows/cells.ts";
+import type { BoundaryGaugeState } from "../windows/gauges.ts";
 import type { Ledger } from "../windows/ledger.ts";
-import { paneMs, paneStart } from "../windows/settings.ts";
+import { paneStart } from "../windows/settings.ts";
 import { usualMs } from "../windows/trailing.ts";
-import { ActorTable } from "./actor_table.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
-import { Intake, noteRefusal, type Refused } from "./intake.ts";
-import { supplyFields } from "./pane_fields.ts";
+import * as at from "./driver_columns.ts";
+import { type DriverMemory, DriverRows, noRow } from "./driver_rows.ts";
+import { Intake } from "./intake.ts";
 import { type Ahead, PartialWriter } from "./partial_writer.ts";
-
-/** A driver with the points it has seen lately (`seen`: event time ms, id as one number) and its trail. */
-export type DriverMemory = { driver: Driver; seen: number[]; trail: number[]; refused: Refused | null };
-/** event time ms, record time ms, offset, lat, lng, index of the status (−1 unknown). */
-export const trailStride = 6;
-
-const supplyField: Partial<Record<DriverStatus, number>> = Object.fromEntries(
-  supplyFields.map((name, i) => [name, i]),
-);
+import { SupplyCounts } from "./supply_counts.ts";
 
 export class LocationsFold implements Fold {
   readonly #context: StageContext;
   readonly #boundariesMax: number;
   readonly #intake: Intake;
-  readonly #supply = new BoundaryGauge(supplyFields.length);
-  /** Where the available drivers of a boundary are. */
-  readonly #cells = new CellTable(limits.cellsPerCityMax, paneMs);
+  readonly #counts = new SupplyCounts();
   readonly #writer: PartialWriter;
-  readonly #drivers: ActorTable<DriverMemory>;
+  readonly #drivers: DriverRows;
   readonly #scan = new DriverLocationScan();
+  readonly #accepts = (timeMs: number): boolean => this.#intake.watermark.accepts(timeMs);
   #nextOffset = 0;
 
   constructor(context: StageContext, partition: number) {
@@ -50,7 +40,7 @@ export class LocationsFold implements Fold {
     this.#boundariesMax = boundariesMax(context.windows, 0);
     this.#intake = new Intake(context, "driver-locations", partition);
     this.#writer = new PartialWriter(context, "driver-locations", partition);
-    this.#drivers = new ActorTable(({ driver }) => driver.latestMs + context.driverMs);
+    this.#drivers = new DriverRows((latestMs) => latestMs + context.driverMs);
   }
 
   fold(record: LogRecord, out: Outbox): void {
@@ -70,123 +60,116 @@ export class LocationsFold implements Fold {
 
   #take(record: LogRecord, point: DriverLocation, out: Outbox): void {
     const timeliness = this.#intake.watermark.classify(point.timeMs, record.timestampMs);
-    const known = this.#drivers.get(point.driverId);
+    const row = this.#drivers.findId(point.driverId);
+    const refuse = (code: string) => {
+      if (row !== noRow) this.#drivers.refuse(row, { code, offset: record.offset, atMs: record.timestampMs });
+    };
     if (timeliness === "future") {
-      noteRefusal(known, "event_time_future", record);
+      refuse("event_time_future");
       this.#intake.tooEarly(record, point.timeMs, out);
       return;
     }
     const id = identity(point);
-    if (known !== undefined && hasSeen(known.seen, point.timeMs, id)) {
-      noteRefusal(known, "duplicate", record);
+    if (row !== noRow && this.#drivers.seen.has(row, point.timeMs, id)) {
+      refuse("duplicate");
       this.#intake.duplicate();
     } else if (timeliness === "too_late") {
-      noteRefusal(known, "too_late", record);
+      refuse("too_late");
       this.#intake.late(record, point.timeMs, "too_late", out);
     } else {
-      const full = this.#full(known, point);
+      const full = this.#full(row, point);
       if (full !== null) {
-        noteRefusal(known, full.code, record);
+        refuse(full.code);
         this.#intake.deadLetter(record, full, out);
         return;
       }
-      const memory = known ?? { driver: newDriver(point.driverId), seen: [], trail: [], refused: null };
-      if (!this.#apply(memory, known === undefined, record, point, id, out)) return;
+      if (!this.#apply(row, record, point, id, out)) return;
       if (timeliness === "late") this.#intake.late(record, point.timeMs, "late", out);
     }
-    this.#advance(point, record);
+    this.#advance(point.timeMs, record);
   }
 
   /** What the point cannot be applied for: a bound that keeps one producer from taking all the memory. */
-  #full(known: DriverMemory | undefined, point: DriverLocation): Rejection | null {
-    if (known !== undefined && known.seen.length >= 2 * limits.driverPointsMax) {
-      this.#forget(known);
-      if (known.seen.length >= 2 * limits.driverPointsMax) {
+  #full(row: number, point: DriverLocation): Rejection | null {
+    if (row !== noRow && this.#seenPoints(row) >= limits.driverPointsMax) {
+      this.#drivers.seen.keep(row, this.#accepts);
+      if (this.#seenPoints(row) >= limits.driverPointsMax) {
         const message =
           `driver_id ${point.driverId} has ${limits.driverPointsMax} points that could come again; allowed: no more`;
         return { code: "driver_points_exceeded", field: "driver_id", message };
       }
     }
-    if (this.#supply.size < limits.panesPerPartitionMax) return null;
+    if (this.#counts.size < limits.panesPerPartitionMax) return null;
     const message = `city is ${
       shown(point.city)
-    }; the partition holds ${this.#supply.size} cities and minutes already; allowed: no more`;
+    }; the partition holds ${this.#counts.size} cities and minutes already; allowed: no more`;
     return { code: "cities_exceeded", field: "city", message };
   }
 
-  /** Lets go of the ids of points that would be too late if they came again. */
-  #forget(memory: DriverMemory): void {
-    const { seen } = memory;
-    memory.seen = seen.filter((_, i) => this.#intake.watermark.accepts(seen[i - i % 2]!));
+  #seenPoints(row: number): number {
+    return this.#drivers.columns.int(row, at.seenCount);
   }
 
-  #apply(
-    memory: DriverMemory,
-    isNew: boolean,
-    record: LogRecord,
-    point: DriverLocation,
-    id: number,
-    out: Outbox,
-  ): boolean {
-    const watermarkMs = this.#intake.watermark.ms;
+  /** Decides first and writes then: a throw in between costs the record only. */
+  #apply(known: number, record: LogRecord, point: DriverLocation, id: number, out: Outbox): boolean {
+    const driver: Driver = known === noRow ? newDriver(point.driverId) : this.#drivers.driver(known);
     let step;
     try {
-      step = decideDriver(memory.driver, point, {
-        closedMs: watermarkMs === null ? -Infinity : paneStart(watermarkMs),
+      step = decideDriver(driver, point, {
+        closedMs: this.#closedMs(),
         cellResolution: this.#context.cellResolution,
       });
     } catch (thrown) {
       this.#intake.handlerThrew(record, thrown, out);
       return false;
     }
-    for (const effect of step.effects) {
-      const index = supplyField[effect.status];
-      if (index !== undefined) this.#supply.add(effect.city, effect.boundaryMs, index, effect.by);
-      if (effect.cell !== null) this.#cells.add(effect.boundaryMs, effect.city, effect.cell, effect.by);
+    for (const { boundaryMs, city, status, cell, by } of step.effects) {
+      this.#counts.add(boundaryMs, city, driverStatuses.indexOf(status), cell, by);
     }
-    applyDriver(memory.driver, step);
-    this.#note(memory, record, point, id);
-    if (isNew) this.#remember(memory);
+    applyDriver(driver, step);
+    const row = known === noRow ? this.#newRow(point.driverId) : known;
+    this.#drivers.write(row, driver);
+    this.#note(row, record, point, id);
+    if (known === noRow) this.#drivers.enter(row);
     this.#intake.counted();
     return true;
   }
 
-  /** Keeps the ids of points that could still come again in time, and a short trail. */
-  #note(memory: DriverMemory, record: LogRecord, point: DriverLocation, id: number): void {
-    const { seen, trail } = memory;
-    seen.push(point.timeMs, id);
-    if (seen.length >= 64 && seen.length % 32 === 0) this.#forget(memory);
-    const status = point.status === null ? -1 : driverStatuses.indexOf(point.status);
-    trail.push(point.timeMs, record.timestampMs, record.offset, point.lat, point.lng, status);
-    if (trail.length > limits.driverTrailMax * trailStride) trail.splice(0, trailStride);
-  }
-
-  #remember(memory: DriverMemory): void {
+  #newRow(driverId: string): number {
     if (this.#drivers.size >= limits.driversPerPartitionMax) {
       this.#drivers.evictOldest();
       this.#intake.ledger.evicted_by_cap++;
     }
-    this.#drivers.add(memory.driver.id, memory);
+    return this.#drivers.addId(driverId);
   }
 
-  #advance(point: DriverLocation, record: LogRecord): void {
-    const passed = this.#intake.watermark.advance(point.timeMs, record.timestampMs, this.#boundariesMax);
-    for (const boundaryMs of passed) {
-      this.#close(boundaryMs, this.#supply.close(boundaryMs), this.#cells.close(boundaryMs));
-    }
+  /** Keeps the ids of points that could still come again in time, and a short trail. */
+  #note(row: number, record: LogRecord, point: DriverLocation, id: number): void {
+    const { seen, trail } = this.#drivers;
+    seen.add(row, point.timeMs, id);
+    const count = this.#seenPoints(row);
+    if (count >= 32 && count % 16 === 0) seen.keep(row, this.#accepts);
+    const status = point.status === null ? -1 : driverStatuses.indexOf(point.status);
+    trail.add(row, point.timeMs, record.timestampMs, record.offset, point.lat, point.lng, status);
+  }
+
+  /** Boundaries up to this one are closed. */
+  #closedMs(): number {
+    const watermarkMs = this.#intake.watermark.ms;
+    return watermarkMs === null ? -Infinity : paneStart(watermarkMs);
+  }
+
+  #advance(eventMs: number, record: LogRecord): void {
+    const passed = this.#intake.watermark.advance(eventMs, record.timestampMs, this.#boundariesMax);
+    for (const boundaryMs of passed) this.#close(boundaryMs, true);
     if (passed.length === 0) return;
     this.#drivers.evictDue(this.#intake.watermark.ms!);
   }
 
   /** The closing register of each city that has drivers at the boundary. */
-  #close(
-    boundaryMs: number,
-    supply: [city: string, values: number[]][],
-    cells: ReadonlyMap<string, CellCounts>,
-  ): void {
-    const none: CellCounts = [];
-    for (const [city, values] of supply) {
-      this.#writer.close([city, boundaryMs, this.#nextOffset, values, cells.get(city) ?? none]);
+  #close(boundaryMs: number, passed: boolean): void {
+    for (const { city, values, cells } of this.#counts.closings(boundaryMs, passed)) {
+      this.#writer.close([city, boundaryMs, this.#nextOffset, values, cells]);
     }
   }
 
@@ -207,8 +190,7 @@ export class LocationsFold implements Fold {
     return {
       watermark: this.#intake.watermark,
       most: this.#boundariesMax,
-      close: (boundaryMs) =>
-        this.#close(boundaryMs, this.#supply.peek(boundaryMs), this.#cells.peek(boundaryMs)),
+      close: (boundaryMs) => this.#close(boundaryMs, false),
     };
   }
 
@@ -227,10 +209,9 @@ export class LocationsFold implements Fold {
       this.#intake.watermark.ms,
       this.#intake.ledger,
       this.#intake.failures,
-      this.#supply.state(),
-      this.#cells.state(),
+      ...this.#counts.state(),
     ];
-    for (const [, memory] of this.#drivers.entries()) yield ["driver", memory];
+    for (const memory of this.#drivers.entries()) yield ["driver", memory];
   }
 
   restore([kind, ...data]: FoldEntry): void {
@@ -240,12 +221,10 @@ export class LocationsFold implements Fold {
       this.#intake.watermark.restore(watermarkMs as number | null);
       this.#intake.ledger = ledger as Ledger;
       this.#intake.failures = failures as number;
-      this.#supply.restore(supply as BoundaryGaugeState);
-      this.#cells.restore(cells as CellTableState);
+      this.#counts.restore([supply as BoundaryGaugeState, cells as CellTableState]);
     } else {
       invariant(kind === "driver", `a snapshot of locations has no entries of kind ${kind}`);
-      const memory = data[0] as DriverMemory;
-      this.#drivers.add(memory.driver.id, memory);
+      this.#drivers.restore(data[0] as DriverMemory);
     }
   }
 
@@ -258,12 +237,13 @@ export class LocationsFold implements Fold {
   }
 
   /** Every driver in memory. May be walked in slices: one that leaves or comes meanwhile may be missed. */
-  *actors(): Generator<DriverMemory> {
-    for (const [, memory] of this.#drivers.entries()) yield memory;
+  *actors(): Generator<Pick<DriverMemory, "driver">> {
+    for (const row of this.#drivers.rows()) yield { driver: this.#drivers.driver(row) };
   }
 
   driver(id: string): DriverMemory | undefined {
-    return this.#drivers.get(id);
+    const row = this.#drivers.findId(id);
+    return row === noRow ? undefined : this.#drivers.memory(row);
   }
 }
 
@@ -272,12 +252,6 @@ function identity(point: DriverLocation): number {
   if (point.eventId === null) return 0;
   const { high, low } = hash64(point.eventId);
   return (high & 0x1fffff) * 2 ** 32 + low;
-}
-
-/** Two points of one driver are the same when both time and id are. */
-function hasSeen(seen: number[], timeMs: number, id: number): boolean {
-  for (let i = seen.length - 2; i >= 0; i -= 2) if (seen[i] === timeMs && seen[i + 1] === id) return true;
-  return false;
 }
 
 export function locationsStage(context: StageContext): Stage<LocationsFold> {

@@ -26,7 +26,7 @@ const measured = (name: string, help: string, measure: () => number) =>
 export const metrics = {
   heap: measured(
     "process_heap_bytes",
-    "Heap in use, with what the next collection will free. Rides are not in it.",
+    "Heap in use, with what the next collection will free. Rides and drivers are not in it.",
     () => getHeapStatistics().used_heap_size,
   ),
   heapLimit: measured(
@@ -36,7 +36,7 @@ export const metrics = {
   ),
   residentMemory: measured(
     "process_resident_memory_bytes",
-    "Memory of the process, all of it: heap, rides, buffers, libraries.",
+    "Memory of the process, all of it: heap, rides, drivers, buffers, libraries.",
     () => Deno.memoryUsage().rss,
   ),
   recordsFolded: counter("waymark_records_folded_total", "Records a stage has folded in this process.", [
