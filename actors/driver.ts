@@ -109,7 +109,8 @@ export function cellOf(driver: Pick<Driver, "lat" | "lng">, resolution: number):
   return cellAt(driver, resolution);
 }
 
-const boundaryFor = (timeMs: number) => Math.ceil(timeMs / minuteMs) * minuteMs;
+/** The boundary that a point of this time may speak for. */
+export const boundaryFor = (timeMs: number) => Math.ceil(timeMs / minuteMs) * minuteMs;
 
 type Speaking = { point: DriverLocation; status: DriverStatus; city: string };
 
@@ -146,7 +147,11 @@ const effectOf = ({ boundaryMs, status, city, cell }: SupplyPoint, by: 1 | -1): 
   cell,
 });
 
-function isJump(driver: Driver, point: DriverLocation): boolean {
+/** Whether the driver cannot have driven from where it was to the point. */
+export function isJump(
+  driver: Pick<Driver, "latestMs" | "lat" | "lng">,
+  point: Pick<DriverLocation, "timeMs" | "lat" | "lng">,
+): boolean {
   const gapMs = point.timeMs - driver.latestMs;
   if (driver.latestMs < 0 || gapMs > jumpGapMsMax) return false;
   const metres = distanceMetres(driver, point);

@@ -1,5 +1,5 @@
 /**
- * The layout of a driver as a row of flat pages, field by field: what DriverRows keeps.
+ * The layout of a driver as a row of flat pages, field by field: what DriverRows keeps and UsualPoints works on.
  *
  * A page is never copied, so that growing holds nothing up.
  */

@@ -9,7 +9,7 @@ import { parseDriverLocation } from "../codec/driver_location.ts";
 import { type Rejection, shown } from "../codec/rejection.ts";
 import { DriverLocationScan, locationTexts } from "../codec/scan_driver_location.ts";
 import type { Fold, FoldEntry, FoldStatus, IdleDeclaration, LogRecord, Outbox, Stage } from "../fold.ts";
-import { hash64 } from "../ids.ts";
+import { hash64, hashAscii } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import type { CellTableState } from "../windows/cells.ts";
@@ -23,6 +23,7 @@ import { type DriverMemory, DriverRows, noRow } from "./driver_rows.ts";
 import { Intake } from "./intake.ts";
 import { type Ahead, PartialWriter } from "./partial_writer.ts";
 import { SupplyCounts } from "./supply_counts.ts";
+import { UsualPoints } from "./usual_points.ts";
 
 export class LocationsFold implements Fold {
   readonly #context: StageContext;
@@ -31,16 +32,25 @@ export class LocationsFold implements Fold {
   readonly #counts = new SupplyCounts();
   readonly #writer: PartialWriter;
   readonly #drivers: DriverRows;
+  readonly #usual: UsualPoints;
   readonly #scan = new DriverLocationScan();
+  /** High and low half of what was hashed last. */
+  readonly #hash = new Uint32Array(2);
   readonly #accepts = (timeMs: number): boolean => this.#intake.watermark.accepts(timeMs);
+  readonly #hasShortWay: boolean;
+  readonly #decide: typeof decideDriver;
   #nextOffset = 0;
 
-  constructor(context: StageContext, partition: number) {
+  /** With `decide`, all points go the long way and are decided by that: for comparing, and for faults. */
+  constructor(context: StageContext, partition: number, { decide }: { decide?: typeof decideDriver } = {}) {
+    this.#hasShortWay = decide === undefined;
+    this.#decide = decide ?? decideDriver;
     this.#context = context;
     this.#boundariesMax = boundariesMax(context.windows, 0);
     this.#intake = new Intake(context, "driver-locations", partition);
     this.#writer = new PartialWriter(context, "driver-locations", partition);
     this.#drivers = new DriverRows((latestMs) => latestMs + context.driverMs);
+    this.#usual = new UsualPoints(this.#drivers, this.#counts, context.cellResolution);
   }
 
   fold(record: LogRecord, out: Outbox): void {
@@ -48,7 +58,7 @@ export class LocationsFold implements Fold {
     if (this.#scan.scan(record.value)) {
       const { driver_id } = locationTexts;
       this.#intake.readBytes(record, this.#scan.from(driver_id), this.#scan.to(driver_id));
-      this.#take(record, this.#scan.event(), out);
+      if (!this.#takeUsual(record)) this.#take(record, this.#scan.event(), out);
     } else {
       const decoded = parseDriverLocation(record.value);
       this.#intake.read(decoded.ok ? decoded.event.driverId : null);
@@ -56,6 +66,26 @@ export class LocationsFold implements Fold {
       else this.#intake.deadLetter(record, decoded, out);
     }
     this.#intake.check();
+  }
+
+  /** The short way of a point that is on time, and newer than its driver's others; false for all others. */
+  #takeUsual(record: LogRecord): boolean {
+    const [point, drivers, bytes] = [this.#scan, this.#drivers, record.value];
+    const { timeMs } = point;
+    if (!this.#hasShortWay) return false;
+    if (this.#intake.watermark.classify(timeMs, record.timestampMs) !== "on_time") return false;
+    if (this.#counts.size >= limits.panesPerPartitionMax) return false;
+    const [from, to] = [point.from(locationTexts.driver_id), point.to(locationTexts.driver_id)];
+    const known = drivers.find(bytes, from, to);
+    if (known === noRow && drivers.size >= limits.driversPerPartitionMax) return false;
+    if (!this.#usual.isUsual(known, point)) return false;
+    const row = known === noRow ? drivers.add(bytes, from, to) : known;
+    this.#usual.take(row, point, bytes, this.#closedMs());
+    this.#note(row, record, point, this.#identityIn(bytes));
+    if (known === noRow) drivers.enter(row);
+    this.#intake.counted();
+    this.#advance(timeMs, record);
+    return true;
   }
 
   #take(record: LogRecord, point: DriverLocation, out: Outbox): void {
@@ -115,7 +145,7 @@ export class LocationsFold implements Fold {
     const driver: Driver = known === noRow ? newDriver(point.driverId) : this.#drivers.driver(known);
     let step;
     try {
-      step = decideDriver(driver, point, {
+      step = this.#decide(driver, point, {
         closedMs: this.#closedMs(),
         cellResolution: this.#context.cellResolution,
       });
@@ -144,7 +174,7 @@ export class LocationsFold implements Fold {
   }
 
   /** Keeps the ids of points that could still come again in time, and a short trail. */
-  #note(row: number, record: LogRecord, point: DriverLocation, id: number): void {
+  #note(row: number, record: LogRecord, point: DriverLocation | DriverLocationScan, id: number): void {
     const { seen, trail } = this.#drivers;
     seen.add(row, point.timeMs, id);
     const count = this.#seenPoints(row);
@@ -157,6 +187,14 @@ export class LocationsFold implements Fold {
   #closedMs(): number {
     const watermarkMs = this.#intake.watermark.ms;
     return watermarkMs === null ? -Infinity : paneStart(watermarkMs);
+  }
+
+  /** identity() of the point that was scanned. */
+  #identityIn(bytes: Uint8Array): number {
+    const from = this.#scan.from(locationTexts.event_id);
+    if (from < 0) return 0;
+    hashAscii(bytes, from, this.#scan.to(locationTexts.event_id), this.#hash);
+    return identityOf(this.#hash[0]!, this.#hash[1]!);
   }
 
   #advance(eventMs: number, record: LogRecord): void {
@@ -251,8 +289,11 @@ export class LocationsFold implements Fold {
 function identity(point: DriverLocation): number {
   if (point.eventId === null) return 0;
   const { high, low } = hash64(point.eventId);
-  return (high & 0x1fffff) * 2 ** 32 + low;
+  return identityOf(high, low);
 }
+
+/** 53 bits of a hash, as one number. */
+const identityOf = (high: number, low: number): number => (high & 0x1fffff) * 2 ** 32 + low;
 
 export function locationsStage(context: StageContext): Stage<LocationsFold> {
   return {
