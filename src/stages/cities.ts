@@ -14,6 +14,7 @@ import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import { Closings, type ClosingsState } from "../windows/closings.ts";
 import type { WindowParts } from "../windows/merge.ts";
+import { NumberArena } from "../windows/number_arena.ts";
 import { decodePartial, type Partial } from "../windows/partial.ts";
 import { paneMs, paneStart } from "../windows/settings.ts";
 import { usualMs } from "../windows/trailing.ts";
@@ -36,6 +37,7 @@ export class CitiesFold implements Fold {
   readonly #rideClosings = new Closings();
   readonly #supplyClosings = new Closings();
   readonly #cities = new Map<string, City>();
+  readonly #panes = new NumberArena();
   readonly #round = new CityRound();
   readonly #missed = new MissedPanes();
   readonly #judge: CityJudge;
@@ -50,8 +52,7 @@ export class CitiesFold implements Fold {
   #sinceMs: number | null = null;
 
   constructor(context: StageContext, partition: number) {
-    this.#context = context;
-    this.#partition = partition;
+    [this.#context, this.#partition] = [context, partition];
     this.#sources = new CitySources(context.partitions);
     this.#judge = new CityJudge(context, this.#cities);
   }
@@ -121,8 +122,7 @@ export class CitiesFold implements Fold {
   }
 
   #closeRides(passed: Passed, out: Outbox): void {
-    const others = this.#judge.boundaries("rides", passed);
-    const left = this.#boundaries(passed, this.#rideClosings, others);
+    const left = this.#boundaries(passed, this.#rideClosings, this.#judge.boundaries("rides", passed));
     for (let boundaryMs = left.shift(); boundaryMs !== undefined; boundaryMs = left.shift()) {
       const cells = this.#rideClosings.cells(boundaryMs);
       const sums = this.#rideClosings.freeze(boundaryMs);
@@ -285,7 +285,7 @@ export class CitiesFold implements Fold {
   #city(name: string): City {
     let city = this.#cities.get(name);
     if (city === undefined) {
-      city = new City(this.#context, name);
+      city = new City(this.#context, name, this.#panes);
       if (this.#judge.isWarmingUp) city.alerts.warmUp();
       city.panes.dropBefore(this.#droppedBelowMs);
       this.#cities.set(name, city);

@@ -2,6 +2,7 @@
 import { utf8 } from "../ids.ts";
 import type { CityPanesState } from "../windows/merge.ts";
 import { CityPanes } from "../windows/merge.ts";
+import type { NumberArena } from "../windows/number_arena.ts";
 import { paneMs } from "../windows/settings.ts";
 import type { AskedCells } from "./asked_cells.ts";
 import { CityAlerts, type CityAlertsState } from "./city_alerts.ts";
@@ -39,9 +40,10 @@ export class City {
   /** Where its windows are published. */
   readonly windowsPartition: number;
 
-  constructor(context: StageContext, name: string) {
+  /** `arena`: where the panes of all cities are. */
+  constructor(context: StageContext, name: string, arena?: NumberArena) {
     this.windowsPartition = context.partitionOf("analytics-aggregated", utf8(name));
-    this.panes = new CityPanes(paneWidth, context.windows.windowMs);
+    this.panes = new CityPanes(paneWidth, context.windows.windowMs, arena);
     this.alerts = new CityAlerts(context);
     this.market = new CityMarket(context.surge, context.windows.windowMs);
   }

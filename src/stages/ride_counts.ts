@@ -13,7 +13,8 @@ import { limits } from "../limits.ts";
 import { type CellCounts, CellTable, type CellTableState } from "../windows/cells.ts";
 import { IntervalGauge } from "../windows/gauges.ts";
 import { bucketOf } from "../windows/histogram.ts";
-import { addRider, addTo, type Pane, PaneTable } from "../windows/panes.ts";
+import type { MinutePanes } from "../windows/minute_panes.ts";
+import { PaneTable } from "../windows/panes.ts";
 import { paneMs, paneStart, type WindowSettings } from "../windows/settings.ts";
 import { field, paneWidth, waitFrom } from "./pane_fields.ts";
 import { trimmed } from "./partial_writer.ts";
@@ -62,10 +63,10 @@ export class RideCounts {
 
   count(event: RideEvent, city: string, offset: number): void {
     const pane = this.panes.touch(city, event.timeMs, offset);
-    this.#countEvent(pane, event, event.type === "requested" ? event.pickup : null);
+    this.#countEvent(pane, city, event, event.type === "requested" ? event.pickup : null);
     if (event.userId === null) return;
     const rider = hash64(event.userId);
-    addRider(pane, rider.high, rider.low);
+    pane.addRider(rider.high, rider.low);
   }
 
   add(effect: CountedEffect, offset: number): void {
@@ -84,25 +85,24 @@ export class RideCounts {
   /** An event in its plain form with all that its step asks for: whatever is counted is in the pane of the event. */
   countUsual(event: RideEventScan, step: UsualSteps, city: string, { value, offset }: LogRecord): void {
     const pane = this.panes.touch(city, event.timeMs, offset);
-    this.#countEvent(pane, event, event.type === "requested" ? event.pickup() : null);
+    this.#countEvent(pane, city, event, event.type === "requested" ? event.pickup() : null);
     if (event.has(rideTexts.user_id)) {
       hashAscii(value, event.from(rideTexts.user_id), event.to(rideTexts.user_id), this.#hash);
-      addRider(pane, this.#hash[0]!, this.#hash[1]!);
+      pane.addRider(this.#hash[0]!, this.#hash[1]!);
     }
-    if (step.waitSeconds >= 0) addTo(pane, waitFrom + bucketOf(step.waitSeconds), 1);
+    if (step.waitSeconds >= 0) pane.add(waitFrom + bucketOf(step.waitSeconds), 1);
     if (step.openBy !== 0) this.#open.add(step.openCity!, step.openFromMs, step.openUntilMs, step.openBy);
-    if (step.outcome !== null) pane.values[field[counterOf[step.outcome]]]!++;
-    pane.values[field.revenue_cents]! += step.revenueCents;
+    if (step.outcome !== null) pane.add(field[counterOf[step.outcome]], 1);
+    if (step.revenueCents !== 0) pane.add(field.revenue_cents, step.revenueCents);
   }
 
-  #countEvent(pane: Pane, event: CountedEvent, pickup: Place | null): void {
-    const { values, city, paneStartMs } = pane;
-    values[field.total_events]!++;
-    values[eventField[event.type]]!++;
-    if (pickup !== null) this.#cells.add(paneStartMs, city, cellAt(pickup, this.#cellResolution), 1);
+  #countEvent(pane: MinutePanes, city: string, event: CountedEvent, pickup: Place | null): void {
+    pane.add(field.total_events, 1);
+    pane.add(eventField[event.type], 1);
+    if (pickup !== null) this.#cells.add(pane.paneStartMs, city, cellAt(pickup, this.#cellResolution), 1);
     if (event.estimatedFareCents === null) return;
-    values[field.fare_cents]! += event.estimatedFareCents;
-    values[field.fare_events]!++;
+    pane.add(field.fare_cents, event.estimatedFareCents);
+    pane.add(field.fare_events, 1);
   }
 
   /**
@@ -119,7 +119,7 @@ export class RideCounts {
       const sums = this.panes.sum(city, fromMs, boundaryMs);
       const openNow = open.get(city) ?? 0;
       if (sums === null && openNow === 0) continue;
-      const asked = this.panes.sum(city, boundaryMs - paneMs, boundaryMs)?.[field.requests] ?? 0;
+      const asked = this.panes.value(city, minuteMs, field.requests);
       yield { city, values: [openNow, asked, ...trimmed(sums ?? [])], cells: cells.get(city) ?? none };
     }
   }

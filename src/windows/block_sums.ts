@@ -8,16 +8,18 @@
 import { hourMs, minuteMs } from "../time.ts";
 import { paneMs } from "./settings.ts";
 
-export type ValuesAt = (paneStartMs: number) => readonly number[] | undefined;
+/** Adds the values of a pane to sums; false when there is no pane. */
+export type AddPane = (paneStartMs: number, sums: number[]) => boolean;
 
-const tenMs = 10 * minuteMs;
+/** Sums of less than this remember nothing. */
+export const tenMs = 10 * minuteMs;
 /** Where nothing is: also an empty hour is looked through once. */
 type Sums = number[] | null;
 
 export class BlockSums {
   /** Where a sum begins: a copy of it is cheaper than an array that is filled. */
   readonly #zeros: readonly number[];
-  readonly #valuesAt: ValuesAt;
+  readonly #addPane: AddPane;
   /** Made when there is one: windows of less than ten minutes have none. */
   #hours: Map<number, Sums> | null = null;
   #tens: Map<number, Sums> | null = null;
@@ -26,9 +28,9 @@ export class BlockSums {
   /** Until panes from here on leave, those that do are in one ten minutes only. */
   #nextDropMs = -Infinity;
 
-  constructor(width: number, valuesAt: ValuesAt) {
+  constructor(width: number, addPane: AddPane) {
     this.#zeros = new Array<number>(width).fill(0);
-    this.#valuesAt = valuesAt;
+    this.#addPane = addPane;
   }
 
   /** The sums over the panes in [fromMs, untilMs); null when there is none. */
@@ -57,20 +59,25 @@ export class BlockSums {
   }
 
   #sum(fromMs: number, untilMs: number, mostMs: number): Sums {
-    let total: Sums = null;
+    const total = this.#zeros.slice();
+    let isAny = false;
     for (let at = fromMs; at < untilMs;) {
       const lengthMs = isWhole(hourMs, at, untilMs, mostMs)
         ? hourMs
         : isWhole(tenMs, at, untilMs, mostMs)
         ? tenMs
         : paneMs;
-      const values = lengthMs === paneMs ? this.#valuesAt(at) : this.#block(at, lengthMs);
+      if (lengthMs === paneMs ? this.#addPane(at, total) : this.#addBlock(at, lengthMs, total)) isAny = true;
       at += lengthMs;
-      if (values === undefined || values === null) continue;
-      total ??= this.#zeros.slice();
-      for (let i = 0; i < values.length; i++) total[i]! += values[i]!;
     }
-    return total;
+    return isAny ? total : null;
+  }
+
+  #addBlock(atMs: number, lengthMs: number, total: number[]): boolean {
+    const sums = this.#block(atMs, lengthMs);
+    if (sums === null) return false;
+    for (let i = 0; i < sums.length; i++) total[i]! += sums[i]!;
+    return true;
   }
 
   #block(atMs: number, lengthMs: number): Sums {

@@ -16,7 +16,7 @@
 import { invariant } from "../invariant.ts";
 import { MinuteChains, noLink } from "./minute_chains.ts";
 import { paneMs } from "./settings.ts";
-import { packHashes, unpackHashes } from "./table64.ts";
+import { packHashes, unpackHashes } from "./packed_hashes.ts";
 
 const slotsLeast = 16;
 /** Of a slot: the hash's halves, its newest minute plus one, and the chain of those before it plus one; 0 for none. */

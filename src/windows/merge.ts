@@ -2,18 +2,17 @@
  * One city's windows, merged from the registers of all source partitions.
  *
  * Per (source, pane) the register with the greatest position is kept; the sums of a pane are kept up to date by
- * the difference to the one it replaces; a window is the sum of its panes and its distinct riders. Panes leave
+ * the difference to the one it replaces [PaneRegisters]; a window is the sum of its panes and its distinct riders. Panes leave
  * together with every window over them, and are never recreated: what comes for one that left is missed.
  */
 import { RiderWindows } from "./distinct.ts";
 import { BlockSums } from "./block_sums.ts";
+import { NumberArena } from "./number_arena.ts";
+import { PaneRegisters, type SourceRegister } from "./pane_registers.ts";
 import { paneMs } from "./settings.ts";
-import { unpackHashes } from "./table64.ts";
+import { unpackHashes } from "./packed_hashes.ts";
 
-export type SourceRegister = [source: number, position: number, offset: number, values: number[]];
-
-/** Sums over the sources, and of their positions behind that; one register of each source. */
-type MergedPane = { sums: number[]; registers: SourceRegister[] };
+export type { SourceRegister };
 
 /** The panes of a window, with what each source has in them. */
 export type WindowParts = [paneStartMs: number, registers: SourceRegister[]][];
@@ -34,20 +33,20 @@ export type CityPanesState = {
 
 export class CityPanes {
   readonly #width: number;
-  /** What a pane begins with: a copy of it is cheaper than an array that is filled. */
-  readonly #zeros: readonly number[];
+  readonly #arena: NumberArena;
   readonly #windowMs: number;
-  readonly #panes = new Map<number, MergedPane>();
+  readonly #panes = new Map<number, PaneRegisters>();
   readonly #sums: BlockSums;
   readonly #riders: RiderWindows;
   #newestMs = -Infinity;
   #droppedBelowMs = -Infinity;
 
-  constructor(width: number, windowMs: number) {
+  /** `width`: values of a register. `arena`: where those of many cities are. */
+  constructor(width: number, windowMs: number, arena = new NumberArena()) {
     this.#width = width;
-    this.#zeros = new Array<number>(width + 1).fill(0);
+    this.#arena = arena;
     this.#windowMs = windowMs;
-    this.#sums = new BlockSums(width + 1, (at) => this.#panes.get(at)?.sums);
+    this.#sums = new BlockSums(width + 1, (at, sums) => this.#addTo(sums, at));
     this.#riders = new RiderWindows(windowMs);
   }
 
@@ -68,22 +67,16 @@ export class CityPanes {
     return this.#keep(paneStartMs, register) || changed ? "changed" : "unchanged";
   }
 
-  /** Puts the register in the place of an older one of its source; false when there is one as new. */
   #keep(paneStartMs: number, register: SourceRegister): boolean {
-    const pane = this.#pane(paneStartMs);
-    const [source, position, , values] = register;
-    const at = placeOf(pane.registers, source);
-    const held = pane.registers[at];
-    if (held !== undefined && held[1] >= position) return false;
-    pane.registers[at] = register;
+    if (!this.#pane(paneStartMs).keep(register)) return false;
     this.#sums.changed(paneStartMs);
-    const { sums } = pane;
-    const width = this.#width;
-    sums[width]! += position - (held?.[1] ?? 0);
-    for (let i = 0; i < width && i < values.length; i++) sums[i]! += values[i]!;
-    const before = held?.[3];
-    if (before !== undefined) { for (let i = 0; i < width && i < before.length; i++) sums[i]! -= before[i]!; }
     return true;
+  }
+
+  #addTo(sums: number[], paneStartMs: number): boolean {
+    const pane = this.#panes.get(paneStartMs);
+    pane?.addTo(sums);
+    return pane !== undefined;
   }
 
   /** The window that ends at `endMs`; null when no pane of it has anything, or one of them has left. */
@@ -126,7 +119,7 @@ export class CityPanes {
 
   /** The value of one pane; zero when nothing is in it. */
   value(paneStartMs: number, field: number): number {
-    return this.#panes.get(paneStartMs)?.sums[field] ?? 0;
+    return this.#panes.get(paneStartMs)?.value(field) ?? 0;
   }
 
   /** −∞ when there is none. */
@@ -136,15 +129,14 @@ export class CityPanes {
 
   /** What a source has in a pane that is held. */
   held(paneStartMs: number, source: number): SourceRegister | undefined {
-    const registers = this.#panes.get(paneStartMs)?.registers;
-    return registers?.[placeOf(registers, source)];
+    return this.#panes.get(paneStartMs)?.of(source);
   }
 
   /** What the window that ends at `endMs` is summed from. */
   parts(endMs: number): WindowParts {
     const parts: WindowParts = [];
     for (let at = endMs - this.#windowMs; at < endMs; at += paneMs) {
-      parts.push([at, [...this.#panes.get(at)?.registers ?? []]]);
+      parts.push([at, [...this.#panes.get(at)?.all() ?? []]]);
     }
     return parts;
   }
@@ -153,9 +145,10 @@ export class CityPanes {
   dropBefore(paneStartMs: number, leaves?: (paneStartMs: number, register: SourceRegister) => void): void {
     if (paneStartMs <= this.#droppedBelowMs) return;
     this.#droppedBelowMs = paneStartMs;
-    for (const [at, { registers }] of this.#panes) {
+    for (const [at, pane] of this.#panes) {
       if (at >= paneStartMs) continue;
-      if (leaves !== undefined) { for (const register of registers) leaves(at, register); }
+      if (leaves !== undefined) { for (const register of pane.all()) leaves(at, register); }
+      pane.leave();
       this.#panes.delete(at);
     }
     this.#sums.dropBefore(paneStartMs);
@@ -166,7 +159,7 @@ export class CityPanes {
   state(): CityPanesState {
     return {
       droppedBelowMs: Number.isFinite(this.#droppedBelowMs) ? this.#droppedBelowMs : null,
-      panes: [...this.#panes].map(([at, pane]) => [at, [...pane.registers]]),
+      panes: [...this.#panes].map(([at, pane]) => [at, [...pane.all()]]),
       riders: this.#riders.panes(),
     };
   }
@@ -178,19 +171,12 @@ export class CityPanes {
     if (state.droppedBelowMs !== null) this.dropBefore(state.droppedBelowMs);
   }
 
-  #pane(paneStartMs: number): MergedPane {
+  #pane(paneStartMs: number): PaneRegisters {
     let pane = this.#panes.get(paneStartMs);
     if (pane === undefined) {
-      pane = { sums: this.#zeros.slice(), registers: [] };
-      this.#panes.set(paneStartMs, pane);
+      this.#panes.set(paneStartMs, pane = new PaneRegisters(this.#arena, this.#width));
       this.#newestMs = Math.max(this.#newestMs, paneStartMs);
     }
     return pane;
   }
-}
-
-/** Where the source's register is, or would be put: a partition in whose minute a city has nothing takes no place. */
-function placeOf(registers: readonly SourceRegister[], source: number): number {
-  for (let i = 0; i < registers.length; i++) if (registers[i]![0] === source) return i;
-  return registers.length;
 }

@@ -1,52 +1,49 @@
 /**
  * The panes of one source partition: a register per (city, minute), with the riders first seen there.
  *
+ *   city ─► index ─┐
+ *                  ├─► MinutePanes ─► row
+ *   minute ────────┘
+ *
  * A register's position is the number of records that have changed it, so a rebuilt or repeated register can be
  * told from a newer one whatever the order they arrive in. Additions to the rider set travel in the same record.
  */
-import { BlockSums } from "./block_sums.ts";
-import { paneStart } from "./settings.ts";
-import { packHashes, pairsOf, Table64, unpackHashes } from "./table64.ts";
+import { BlockSums, tenMs } from "./block_sums.ts";
+import { MinutePanes, noPane, type PaneRegister, type PaneWidths } from "./minute_panes.ts";
+import { packHashes, unpackHashes } from "./packed_hashes.ts";
+import { paneMs, paneStart } from "./settings.ts";
 
-export type Register = {
-  city: string;
-  paneStartMs: number;
-  position: number;
-  /** Offset of the last record that changed it. */
-  offset: number;
-  values: number[];
-  /** Riders not published yet, packed; empty text when there are none. */
-  riders: string;
+/** Riders: those not published yet, packed; empty text when there are none. */
+export type Register = Omit<PaneRegister, "riders"> & { riders: string };
+
+/** A city that has panes, and how many. */
+type City = {
+  readonly name: string;
+  readonly index: number;
+  panes: number;
+  /** Of long windows; null while none was asked for. */
+  sums: BlockSums | null;
 };
-
-/** A register as it grows. What it gets is added by `PaneTable`, or to the values of one that `touch` returned. */
-export type Pane = {
-  readonly city: string;
-  readonly paneStartMs: number;
-  position: number;
-  offset: number;
-  values: number[];
-  riders: Table64;
-  /** Those that are not published yet; null for none. */
-  newRiders: number[] | null;
-  changed: boolean;
-};
-
-/** One city, with the sums over its panes. */
-type CityPanes = { panes: Map<number, Pane>; sums: BlockSums };
 
 export class PaneTable {
-  readonly #width: number;
-  /** What a pane begins with: a copy of it is cheaper than an array that is filled. */
+  readonly #widths: PaneWidths;
+  /** Where a sum begins: a copy of it is cheaper than an array that is filled. */
   readonly #zeros: readonly number[];
-  #cities = new Map<string, CityPanes>();
+  readonly #cities = new Map<string, City>();
+  /** By index; a place that is free is empty. */
+  readonly #indexes: (City | undefined)[] = [];
+  readonly #free: number[] = [];
+  readonly #minutes = new Map<number, MinutePanes>();
+  /** The minute that came last. */
+  #newest: MinutePanes | undefined;
   #size = 0;
-  #changed: Pane[] = [];
+  /** The changed ones, each by its city, its minute and its row. */
+  #changed: { city: string; minute: MinutePanes; row: number }[] = [];
 
-  /** `usedWidth`: as many of the values are there from the beginning; those behind them when one of them is added to. */
-  constructor(width: number, usedWidth = width) {
-    this.#width = width;
-    this.#zeros = new Array<number>(usedWidth).fill(0);
+  /** `usualWidth`: as many of the values every pane has; those behind them are counts that few panes have. */
+  constructor(width: number, usualWidth = width) {
+    this.#widths = { all: width, usual: usualWidth };
+    this.#zeros = new Array<number>(width).fill(0);
   }
 
   /** Panes held: cities times minutes. */
@@ -55,7 +52,7 @@ export class PaneTable {
   }
 
   has(city: string, atMs: number): boolean {
-    return this.#cities.get(city)?.panes.has(paneStart(atMs)) === true;
+    return this.#find(city, paneStart(atMs)) !== noPane;
   }
 
   /** The changed registers waiting to be published. */
@@ -65,17 +62,32 @@ export class PaneTable {
 
   /** Adds to one value of the pane at that time. One record may change a pane several times: one position. */
   add(city: string, atMs: number, field: number, by: number, offset: number): void {
-    addTo(this.touch(city, atMs, offset), field, by);
+    this.touch(city, atMs, offset).add(field, by);
   }
 
   /** Notes a rider in the pane; true when it is the first time. */
   addRider(city: string, atMs: number, high: number, low: number, offset: number): boolean {
-    return addRider(this.touch(city, atMs, offset), high, low);
+    return this.touch(city, atMs, offset).addRider(high, low);
   }
 
   /** The values of a city summed over the panes in [fromMs, untilMs); null when there is no pane. */
   sum(city: string, fromMs: number, untilMs: number): number[] | null {
-    return this.#cities.get(city)?.sums.sum(fromMs, untilMs) ?? null;
+    const held = this.#cities.get(city);
+    if (held === undefined) return null;
+    if (untilMs - fromMs >= tenMs) {
+      held.sums ??= new BlockSums(this.#widths.all, (at, sums) => this.#addTo(sums, held, at));
+      return held.sums.sum(fromMs, untilMs);
+    }
+    const sums = this.#zeros.slice();
+    let isAny = false;
+    for (let at = fromMs; at < untilMs; at += paneMs) if (this.#addTo(sums, held, at)) isAny = true;
+    return isAny ? sums : null;
+  }
+
+  /** One value of a pane; zero when there is none. */
+  value(city: string, paneStartMs: number, field: number): number {
+    const row = this.#find(city, paneStartMs);
+    return row === noPane ? 0 : this.#minutes.get(paneStartMs)!.value(row, field);
   }
 
   cities(): Iterable<string> {
@@ -84,12 +96,10 @@ export class PaneTable {
 
   /** Takes the changed registers, in the order they were first changed. */
   takeChanged(): Register[] {
-    const taken = this.#changed.map((pane) => {
-      const { city, paneStartMs, position, offset } = pane;
-      pane.changed = false;
-      const riders = pane.newRiders === null ? "" : packHashes(pane.newRiders);
-      pane.newRiders = null;
-      return { city, paneStartMs, position, offset, values: pane.values.slice(), riders };
+    const taken = this.#changed.map(({ city, minute, row }) => {
+      const register = minute.register(row, "new");
+      minute.published(row);
+      return packed(city, register);
     });
     this.#changed = [];
     return taken;
@@ -98,99 +108,113 @@ export class PaneTable {
   /** Marks everything as to be published again, riders included: once, after a cold start. */
   markAll(): void {
     this.#changed = [];
-    for (const { panes } of this.#cities.values()) {
-      for (const pane of panes.values()) {
-        pane.newRiders = pane.riders.size === 0 ? null : pairsOf(pane.riders);
-        pane.changed = true;
-        this.#changed.push(pane);
-      }
+    for (const [city, minute, row] of this.#panes()) {
+      minute.mark(row);
+      this.#changed.push({ city: city.name, minute, row });
     }
   }
 
   dropBefore(paneStartMs: number): void {
-    for (const [city, { panes, sums }] of this.#cities) {
-      for (const at of panes.keys()) if (at < paneStartMs && panes.delete(at)) this.#size--;
-      if (panes.size === 0) this.#cities.delete(city);
-      else sums.dropBefore(paneStartMs);
+    for (const [at, minute] of this.#minutes) {
+      if (at >= paneStartMs) continue;
+      this.#minutes.delete(at);
+      this.#size -= minute.rows;
+      for (let row = 0; row < minute.rows; row++) this.#leave(this.#indexes[minute.cityOf(row)]!);
     }
+    for (const { sums } of this.#cities.values()) sums?.dropBefore(paneStartMs);
+  }
+
+  /** A pane of the city has left. */
+  #leave(city: City): void {
+    if (--city.panes > 0) return;
+    this.#cities.delete(city.name);
+    this.#indexes[city.index] = undefined;
+    this.#free.push(city.index);
   }
 
   /** Everything held, for a snapshot. Changes must have been taken before. */
   *entries(): Generator<Register> {
-    for (const [city, { panes }] of this.#cities) {
-      for (const [paneStartMs, pane] of panes) {
-        const { position, offset } = pane;
-        const values = this.#whole(pane.values);
-        yield { city, paneStartMs, position, offset, values, riders: packHashes(pairsOf(pane.riders)) };
+    for (const [city, minute, row] of this.#panes()) {
+      const register = packed(city.name, minute.register(row, "all"));
+      while (register.values.length < this.#widths.all) register.values.push(0);
+      yield register;
+    }
+  }
+
+  /** By city and minute: a table that was restored has the same order. */
+  *#panes(): Generator<[City, MinutePanes, number]> {
+    const minutes = [...this.#minutes.values()].sort((a, b) => a.paneStartMs - b.paneStartMs);
+    for (const city of this.#cities.values()) {
+      for (const minute of minutes) {
+        const row = minute.find(city.index);
+        if (row !== noPane) yield [city, minute, row];
       }
     }
   }
 
-  #whole(values: readonly number[]): number[] {
-    return values.concat(new Array<number>(this.#width - values.length).fill(0));
-  }
-
   restore(entry: Register): void {
-    const riders = new Table64();
-    const pairs = unpackHashes(entry.riders);
-    for (let i = 0; i < pairs.length; i += 2) riders.add(pairs[i]!, pairs[i + 1]!);
-    this.#size++;
-    const { position, offset, values } = entry;
-    const { city, paneStartMs } = entry;
-    const pane = { city, paneStartMs, position, offset, values, riders, newRiders: null, changed: false };
-    const { panes, sums } = this.#of(city);
-    panes.set(paneStartMs, pane);
-    sums.changed(paneStartMs);
-  }
-
-  #of(city: string): CityPanes {
-    let held = this.#cities.get(city);
-    if (held === undefined) {
-      const panes = new Map<number, Pane>();
-      held = { panes, sums: new BlockSums(this.#width, (at) => panes.get(at)?.values) };
-      this.#cities.set(city, held);
-    }
-    return held;
+    const { position, offset, values, city, paneStartMs } = entry;
+    const minute = this.#create(this.#cityOf(city), paneStartMs);
+    minute.restore({ paneStartMs, position, offset, values, riders: unpackHashes(entry.riders) });
   }
 
   /**
-   * The pane at that time, as one that the record changes: one position, however often it is asked for. What is added
-   * to its values before the next flush is published with it.
+   * The minute of the pane at that time, with the pane in hand: as one that the record changes, by one position,
+   * however often it is asked for. What is added to it before the next flush is published with it.
    */
-  touch(city: string, atMs: number, offset: number): Pane {
-    const { panes, sums } = this.#of(city);
+  touch(name: string, atMs: number, offset: number): MinutePanes {
+    const city = this.#cityOf(name);
     const paneStartMs = paneStart(atMs);
-    sums.changed(paneStartMs);
-    let pane = panes.get(paneStartMs);
-    if (pane === undefined) {
-      const values = this.#zeros.slice();
-      const riders = new Table64();
-      pane = { city, paneStartMs, position: 0, offset: -1, values, riders, newRiders: null, changed: false };
-      panes.set(paneStartMs, pane);
-      this.#size++;
+    let minute = this.#minutes.get(paneStartMs);
+    let row = minute?.find(city.index) ?? noPane;
+    if (row === noPane) {
+      minute = this.#create(city, paneStartMs);
+      row = minute.row;
     }
-    if (pane.offset !== offset) {
-      pane.position++;
-      pane.offset = offset;
+    city.sums?.changed(paneStartMs);
+    if (minute!.touch(row, offset)) this.#changed.push({ city: name, minute: minute!, row });
+    return minute!;
+  }
+
+  #create(city: City, paneStartMs: number): MinutePanes {
+    let minute = this.#minutes.get(paneStartMs);
+    if (minute === undefined) {
+      minute = this.#newest = new MinutePanes(paneStartMs, this.#widths, this.#newest);
+      this.#minutes.set(paneStartMs, minute);
     }
-    if (!pane.changed) {
-      pane.changed = true;
-      this.#changed.push(pane);
+    minute.create(city.index);
+    city.sums?.changed(paneStartMs);
+    city.panes++;
+    this.#size++;
+    return minute;
+  }
+
+  #cityOf(name: string): City {
+    let city = this.#cities.get(name);
+    if (city === undefined) {
+      const index = this.#free.pop() ?? this.#indexes.length;
+      city = this.#indexes[index] = { name, index, panes: 0, sums: null };
+      this.#cities.set(name, city);
     }
-    return pane;
+    return city;
+  }
+
+  #find(name: string, paneStartMs: number): number {
+    const city = this.#cities.get(name);
+    return city === undefined ? noPane : this.#minutes.get(paneStartMs)?.find(city.index) ?? noPane;
+  }
+
+  #addTo(sums: number[], city: City, paneStartMs: number): boolean {
+    const minute = this.#minutes.get(paneStartMs);
+    const row = minute?.find(city.index) ?? noPane;
+    if (row === noPane) return false;
+    minute!.addTo(sums, row);
+    return true;
   }
 }
 
-/** Adds to one of the pane's values, which may be one of those that are not there yet. */
-export function addTo({ values }: Pane, field: number, by: number): void {
-  while (values.length <= field) values.push(0);
-  values[field]! += by;
-}
-
-/** Notes a rider in the pane; true when it is the first time. */
-export function addRider(pane: Pane, high: number, low: number): boolean {
-  if (!pane.riders.add(high, low)) return false;
-  if (pane.newRiders === null) pane.newRiders = [high, low];
-  else pane.newRiders.push(high, low);
-  return true;
-}
+const packed = (city: string, { riders, ...pane }: Omit<PaneRegister, "city">): Register => ({
+  city,
+  ...pane,
+  riders: packHashes(riders),
+});

@@ -33,8 +33,8 @@ export const foldBugs: readonly Bug[] = [
     changes: [
       change(
         "src/windows/panes.ts",
-        "const { position, offset, values } = entry;",
-        "const { offset, values } = entry, position = 0;",
+        "const { position, offset, values, city, paneStartMs } = entry;",
+        "const { offset, values, city, paneStartMs } = entry, position = 0;",
       ),
     ],
   },

@@ -6,7 +6,7 @@ import { partitionOf } from "../../../src/log/partitioner.ts";
 import { PartialWriter, trimmed } from "../../../src/stages/partial_writer.ts";
 import { RidesFold } from "../../../src/stages/rides.ts";
 import type { Register } from "../../../src/windows/panes.ts";
-import { packHashes } from "../../../src/windows/table64.ts";
+import { packHashes } from "../../../src/windows/packed_hashes.ts";
 import { json, partialsIn, record, rideEvent } from "./records.ts";
 import { at, stageContext } from "./stage_context.ts";
 

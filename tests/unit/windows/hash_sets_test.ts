@@ -3,39 +3,44 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { paneMs } from "../../../src/windows/settings.ts";
 import { RiderWindows } from "../../../src/windows/distinct.ts";
-import { packHashes, pairsOf, Table64, unpackHashes } from "../../../src/windows/table64.ts";
+import { MinuteRiders, noRider } from "../../../src/windows/minute_riders.ts";
+import { packHashes, unpackHashes } from "../../../src/windows/packed_hashes.ts";
 
 const half = fc.oneof(fc.nat(3), fc.integer({ min: 0x7ffffffe, max: 0xffffffff }));
-const hash = fc.tuple(half, half).filter(([high, low]) => high !== 0 || low !== 0);
+const hash = fc.tuple(half, half);
 const text = (high: number, low: number) => `${high}:${low}`;
 
-describe("Table64", () => {
-  it("adds, counts and lists as a set does, beyond 2³¹ and through growth", () => {
-    fc.assert(fc.property(fc.array(hash, { maxLength: 200 }), (hashes) => {
-      const table = new Table64();
-      const set = new Set<string>();
-      for (const [high, low] of hashes) {
-        assert.equal(table.add(high, low), !set.has(text(high, low)));
-        set.add(text(high, low));
-        assert.equal(table.size, set.size);
+describe("MinuteRiders", () => {
+  it("are a set for each pane, beyond 2³¹ and through growth, newest first", () => {
+    const seen = fc.tuple(fc.nat(3), hash);
+    fc.assert(fc.property(fc.array(seen, { maxLength: 200 }), fc.nat(40), (all, expected) => {
+      const riders = new MinuteRiders(expected);
+      const panes = Array.from({ length: 4 }, () => ({ newest: noRider, set: new Map<string, number[]>() }));
+      for (const [row, [high, low]] of all) {
+        const { newest, set } = panes[row]!;
+        const node = riders.add(row, high, low, newest);
+        assert.equal(node === noRider, set.has(text(high, low)));
+        if (node !== noRider) panes[row]!.newest = node;
+        set.set(text(high, low), [high, low]);
       }
-      const listed: string[] = [];
-      table.each((high, low) => listed.push(text(high, low)));
-      assert.deepEqual(listed.sort(), [...set].sort());
+      assert.equal(riders.size, panes.reduce((n, { set }) => n + set.size, 0));
+      for (const { newest, set } of panes) {
+        const newestFirst = [...set.values()].reverse();
+        for (const count of [0, Math.min(1, set.size), set.size]) {
+          assert.deepEqual(riders.pairs(newest, count), newestFirst.slice(0, count).flat());
+        }
+      }
     }));
   });
 
-  it("holds 100,000 consecutive hashes", () => {
-    const table = new Table64();
-    for (let i = 1; i <= 100_000; i++) assert.ok(table.add(i, i * 7));
-    for (let i = 1; i <= 100_000; i++) assert.ok(!table.add(i, i * 7));
-    assert.equal(table.size, 100_000);
-  });
-
-  it("keeps the hash of two zeros as (0, 1)", () => {
-    const table = new Table64();
-    assert.deepEqual([table.add(0, 0), table.add(0, 0), table.size], [true, false, 1]);
-    assert.deepEqual(pairsOf(table), [0, 1]);
+  it("hold 100,000 consecutive hashes in each of two panes", () => {
+    const riders = new MinuteRiders(0);
+    for (const isNew of [true, false]) {
+      for (let i = 0; i < 100_000; i++) {
+        for (const row of [0, 1]) assert.equal(riders.add(row, i, i * 7, noRider) !== noRider, isNew);
+      }
+    }
+    assert.equal(riders.size, 200_000);
   });
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { CityPanes, type SourceRegister } from "../../../src/windows/merge.ts";
-import { packHashes } from "../../../src/windows/table64.ts";
+import { packHashes } from "../../../src/windows/packed_hashes.ts";
 
 const minute = 60_000;
 const windowMs = 5 * minute;

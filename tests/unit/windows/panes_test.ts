@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { PaneTable, type Register } from "../../../src/windows/panes.ts";
-import { packHashes } from "../../../src/windows/table64.ts";
+import { packHashes } from "../../../src/windows/packed_hashes.ts";
 
 const minute = 60_000;
 const register = (over: Partial<Register> = {}): Register => ({
@@ -98,4 +99,88 @@ describe("PaneTable", () => {
     panes.markAll();
     assert.deepEqual(panes.takeChanged(), [register({ values: [0, 0], riders: packHashes([1, 2, 3, 4]) })]);
   });
+
+  it("are what a plain Map of panes is, through growth, drops, snapshots and the values that few panes have", () => {
+    const [width, usualWidth] = [5, 2];
+    const change = fc.record({
+      city: fc.nat(30).map((n) => `c${n}`),
+      pane: fc.nat(15),
+      field: fc.nat(width - 1),
+      rider: fc.nat(20),
+    });
+    const step = fc.oneof(
+      { weight: 12, arbitrary: change },
+      { weight: 2, arbitrary: fc.constantFrom("take", "snapshot") },
+      { weight: 1, arbitrary: fc.nat(15) },
+    );
+    fc.assert(fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      let panes = new PaneTable(width, usualWidth);
+      const plain = new Map<string, Plain>();
+      let [changed, droppedBelow] = [[] as Plain[], 0];
+      const take = () => {
+        const told = changed.map(({ told, riders, ...rest }) => ({
+          ...rest,
+          riders: packHashes([...riders].filter((rider) => !told.has(rider)).flatMap((r) => [r, r])),
+        }));
+        for (const { told, riders } of changed) for (const rider of riders) told.add(rider);
+        assert.deepEqual(panes.takeChanged().map(whole), told);
+        changed = [];
+      };
+      steps.forEach((does, offset) => {
+        if (does === "take") take();
+        else if (does === "snapshot") {
+          take();
+          const entries = [...panes.entries()];
+          panes = new PaneTable(width, usualWidth);
+          for (const entry of entries) panes.restore(entry);
+          assert.deepEqual([...panes.entries()].map(text).sort(), entries.map(text).sort());
+        } else if (typeof does === "number") {
+          droppedBelow = Math.max(droppedBelow, does);
+          panes.dropBefore(droppedBelow * minute);
+          for (const [key, { paneStartMs }] of plain) {
+            if (paneStartMs < droppedBelow * minute) plain.delete(key);
+          }
+        } else if (does.pane >= droppedBelow) {
+          const { city, field, rider } = does;
+          const paneStartMs = does.pane * minute;
+          const key = `${city} ${does.pane}`;
+          const fresh = () => ({ values: new Array<number>(width).fill(0), riders: new Set<number>() });
+          const held = plain.get(key) ??
+            { city, paneStartMs, position: 0, offset: -1, ...fresh(), told: new Set<number>() };
+          plain.set(key, held);
+          panes.add(city, paneStartMs, field, 3, offset);
+          assert.equal(panes.addRider(city, paneStartMs, rider, rider, offset), !held.riders.has(rider));
+          held.position++;
+          held.offset = offset;
+          held.values[field]! += 3;
+          held.riders.add(rider);
+          if (!changed.includes(held)) changed.push(held);
+        }
+        const all = [...plain.values()];
+        assert.equal(panes.size, plain.size);
+        assert.deepEqual([...panes.cities()].sort(), [...new Set(all.map(({ city }) => city))].sort());
+        for (const [from, until] of [[3, 8], [0, 16]] as const) {
+          const of = all.filter(({ city, paneStartMs }) =>
+            city === "c1" && paneStartMs >= from * minute && paneStartMs < until * minute
+          );
+          assert.deepEqual(
+            panes.sum("c1", from * minute, until * minute),
+            of.length === 0 ? null : of.reduce(
+              (sum, { values }) => sum.map((n, i) => n + values[i]!),
+              new Array<number>(width).fill(0),
+            ),
+          );
+        }
+      });
+    }));
+  });
+});
+
+/** A pane as plain objects; `told`: its riders that are published. */
+type Plain = Omit<Register, "riders"> & { riders: Set<number>; told: Set<number> };
+
+const text = (register: Register): string => JSON.stringify(register);
+const whole = (register: Register): Register => ({
+  ...register,
+  values: Array.from({ length: 5 }, (_, i) => register.values[i] ?? 0),
 });
