@@ -6,34 +6,41 @@
  */
 import { paneMs, paneStart } from "./settings.ts";
 
-type CityIntervals = { base: number; deltas: Map<number, number> };
+/** `base`: what is open by the changes that are closed; `minutes`: how many others have a change of the city. */
+type CityIntervals = { base: number; minutes: number };
 
 export type IntervalGaugeState = [city: string, base: number, deltas: [paneStartMs: number, by: number][]][];
 
 export class IntervalGauge {
   #cities = new Map<string, CityIntervals>();
+  /** Changes by minute and city: a table for each minute, since cities are many and minutes few. */
+  #minutes = new Map<number, Map<string, number>>();
   /** Changes of panes before this one are in `base` already. */
   #closedMs = -Infinity;
 
   add(city: string, fromMs: number, untilMs: number, by: 1 | -1): void {
     if (untilMs <= fromMs) return;
     let intervals = this.#cities.get(city);
-    if (intervals === undefined) this.#cities.set(city, intervals = { base: 0, deltas: new Map() });
-    this.#change(intervals, fromMs, by);
-    this.#change(intervals, untilMs, -by);
+    if (intervals === undefined) this.#cities.set(city, intervals = { base: 0, minutes: 0 });
+    this.#change(city, intervals, fromMs, by);
+    this.#change(city, intervals, untilMs, -by);
   }
 
   /** Closes the boundary and returns the cities in which something is open at it. */
   close(boundaryMs: number): [city: string, open: number][] {
-    const open: [string, number][] = [];
-    for (const [city, intervals] of this.#cities) {
-      for (const [paneStartMs, by] of intervals.deltas) {
-        if (paneStartMs >= boundaryMs) continue;
+    for (const [paneStartMs, changes] of this.#minutes) {
+      if (paneStartMs >= boundaryMs) continue;
+      this.#minutes.delete(paneStartMs);
+      for (const [city, by] of changes) {
+        const intervals = this.#cities.get(city)!;
         intervals.base += by;
-        intervals.deltas.delete(paneStartMs);
+        intervals.minutes--;
       }
-      if (intervals.base !== 0) open.push([city, intervals.base]);
-      else if (intervals.deltas.size === 0) this.#cities.delete(city);
+    }
+    const open: [string, number][] = [];
+    for (const [city, { base, minutes }] of this.#cities) {
+      if (base !== 0) open.push([city, base]);
+      else if (minutes === 0) this.#cities.delete(city);
     }
     this.#closedMs = Math.max(this.#closedMs, boundaryMs);
     return open;
@@ -41,38 +48,58 @@ export class IntervalGauge {
 
   /** What would be open at a boundary that is not closed yet; changes nothing. */
   peek(boundaryMs: number): [city: string, open: number][] {
-    const open: [string, number][] = [];
-    for (const [city, intervals] of this.#cities) {
-      let sum = intervals.base;
-      for (const [paneStartMs, by] of intervals.deltas) if (paneStartMs < boundaryMs) sum += by;
-      if (sum !== 0) open.push([city, sum]);
+    const sums = new Map([...this.#cities].map(([city, { base }]) => [city, base]));
+    for (const [paneStartMs, changes] of this.#minutes) {
+      if (paneStartMs >= boundaryMs) continue;
+      for (const [city, by] of changes) sums.set(city, sums.get(city)! + by);
     }
-    return open;
+    return [...sums].filter(([, open]) => open !== 0);
   }
 
   state(): { closedMs: number | null; cities: IntervalGaugeState } {
+    const deltas = new Map<string, [number, number][]>();
+    for (const paneStartMs of [...this.#minutes.keys()].sort((a, b) => a - b)) {
+      for (const [city, by] of this.#minutes.get(paneStartMs)!) {
+        const all = deltas.get(city);
+        if (all === undefined) deltas.set(city, [[paneStartMs, by]]);
+        else all.push([paneStartMs, by]);
+      }
+    }
     return {
       closedMs: Number.isFinite(this.#closedMs) ? this.#closedMs : null,
-      cities: [...this.#cities].map(([city, { base, deltas }]) => [city, base, [...deltas]]),
+      cities: [...this.#cities].map(([city, { base }]) => [city, base, deltas.get(city) ?? []]),
     };
   }
 
   restore(state: { closedMs: number | null; cities: IntervalGaugeState }): void {
     this.#closedMs = state.closedMs ?? -Infinity;
-    this.#cities = new Map(
-      state.cities.map(([city, base, deltas]) => [city, { base, deltas: new Map(deltas) }]),
-    );
+    this.#cities = new Map();
+    this.#minutes = new Map();
+    for (const [city, base, deltas] of state.cities) {
+      const intervals = { base, minutes: 0 };
+      this.#cities.set(city, intervals);
+      for (const [paneStartMs, by] of deltas) this.#put(city, intervals, paneStartMs, by);
+    }
   }
 
-  #change(intervals: CityIntervals, atMs: number, by: number): void {
+  #change(city: string, intervals: CityIntervals, atMs: number, by: number): void {
     const pane = paneStart(atMs);
-    if (pane + paneMs <= this.#closedMs) {
-      intervals.base += by;
-      return;
+    if (pane + paneMs <= this.#closedMs) intervals.base += by;
+    else this.#put(city, intervals, pane, by);
+  }
+
+  #put(city: string, intervals: CityIntervals, paneStartMs: number, by: number): void {
+    let changes = this.#minutes.get(paneStartMs);
+    if (changes === undefined) this.#minutes.set(paneStartMs, changes = new Map());
+    const before = changes.get(city);
+    const sum = (before ?? 0) + by;
+    if (before === undefined) intervals.minutes++;
+    if (sum !== 0) changes.set(city, sum);
+    else {
+      changes.delete(city);
+      intervals.minutes--;
+      if (changes.size === 0) this.#minutes.delete(paneStartMs);
     }
-    const sum = (intervals.deltas.get(pane) ?? 0) + by;
-    if (sum === 0) intervals.deltas.delete(pane);
-    else intervals.deltas.set(pane, sum);
   }
 }
 
