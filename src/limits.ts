@@ -38,8 +38,11 @@ export const limits = {
   /** Ride actors of one partition; the one that came first leaves, counted as inexact. */
   ridesPerPartitionMax: 1_000_000,
   driversPerPartitionMax: 1_000_000,
-  /** Panes (city and minute) one partition holds; an event that needs a further one is a dead letter `cities_exceeded`. */
-  panesPerPartitionMax: 100_000,
+  /**
+   * Panes (city and minute) one partition holds, some 400 bytes each: of 10,000 cities while late events still count.
+   * An event that needs a further one is a dead letter `cities_exceeded`.
+   */
+  panesPerPartitionMax: 250_000,
   /** H3 cells of one city counted in one minute by one partition; what falls into a further one is in no cell. */
   cellsPerCityMax: 1_000,
   /** H3 cells of one city told of per boundary; the busiest ones. */

@@ -84,9 +84,9 @@ export const foldBugs: readonly Bug[] = [
     by: "simulation",
     changes: [
       change(
-        merge,
-        "if (held !== undefined && held[1] >= position) return false;",
-        "if (held !== undefined && held[1] === position) return false;",
+        "src/windows/pane_registers.ts",
+        "if (numbers[held + position]! >= at) return false;",
+        "if (numbers[held + position]! === at) return false;",
       ),
     ],
   },
@@ -213,8 +213,8 @@ export const foldBugs: readonly Bug[] = [
     by: "simulation",
     changes: [change(
       "src/stages/ride_counts.ts",
-      'this.#countEvent(pane, event, event.type === "requested" ? event.pickup : null);',
-      'if (pane.position > 3) this.#countEvent(pane, event, event.type === "requested" ? event.pickup : null);',
+      'this.#countEvent(pane, city, event, event.type === "requested" ? event.pickup : null);',
+      "if (pane.value(pane.row, field.total_events) > 3) this.#countEvent(pane, city, event, null);",
     )],
   },
   {

@@ -19,7 +19,11 @@ export const otherBugs: readonly Bug[] = [
     name: "a register is added to the one it replaces",
     by: "simulation",
     changes: [
-      change("src/windows/merge.ts", "sums[i]! -= before[i]!;", "void before[i];"),
+      change(
+        "src/windows/pane_registers.ts",
+        "numbers[base + i]! -= numbers[held + valuesFrom + i]!;",
+        "void base;",
+      ),
     ],
   },
   {
