@@ -9,6 +9,7 @@
  * One pane at a time is in hand: what is added goes to that.
  */
 import { MinuteRiders, noRider } from "./minute_riders.ts";
+import { packHashes, unpackHashes } from "./packed_hashes.ts";
 
 /** Numbers of a row before its values. */
 const position = 0,
@@ -23,6 +24,17 @@ const city = 0,
   isChanged = 5;
 const intsPerRow = 6;
 const rowsLeast = 8;
+
+export type Register = {
+  city: string;
+  paneStartMs: number;
+  position: number;
+  /** Offset of the last record that changed it. */
+  offset: number;
+  values: number[];
+  /** Riders not published yet, packed; empty text when there are none. */
+  riders: string;
+};
 
 export type PaneWidths = {
   /** Values of a pane. */
@@ -146,16 +158,18 @@ export class MinutePanes {
     if (at >= 0) { for (let i = usual; i < all; i++) sums[i]! += this.#tails[at + i - usual]!; }
   }
 
-  /** As one of records that are told: with the riders that were not published yet, or with all. */
-  register(row: number, riders: "new" | "all"): Omit<PaneRegister, "city"> {
+  /** As it is told: with the riders that were not published yet, or with all. */
+  register(row: number, name: string, riders: "new" | "all"): Register {
     const at = row * this.#numbersPerRow;
     const count = this.#ints[row * intsPerRow + (riders === "new" ? newRiderCount : riderCount)]!;
+    const newest = this.#ints[row * intsPerRow + newestRider]!;
     return {
+      city: name,
       paneStartMs: this.paneStartMs,
       position: this.#numbers[at + position]!,
       offset: this.#numbers[at + offset]!,
       values: this.#valuesOf(row),
-      riders: this.riders.pairs(this.#ints[row * intsPerRow + newestRider]!, count),
+      riders: count === 0 ? "" : packHashes(this.riders.pairs(newest, count)),
     };
   }
 
@@ -173,12 +187,13 @@ export class MinutePanes {
   }
 
   /** Puts back into the pane in hand what a register says. */
-  restore({ position: held, offset: last, values, riders }: Omit<PaneRegister, "city">): void {
+  restore({ position: held, offset: last, values, riders }: Register): void {
     const at = this.#row * this.#numbersPerRow;
     this.#numbers[at + position] = held;
     this.#numbers[at + offset] = last;
     for (let i = 0; i < values.length; i++) this.add(i, values[i]!);
-    for (let i = 0; i < riders.length; i += 2) this.addRider(riders[i]!, riders[i + 1]!);
+    const pairs = unpackHashes(riders);
+    for (let i = 0; i < pairs.length; i += 2) this.addRider(pairs[i]!, pairs[i + 1]!);
     this.published(this.#row);
   }
 
@@ -222,16 +237,6 @@ export class MinutePanes {
     for (let row = 0; row < this.#rows; row++) this.#enter(row);
   }
 }
-
-/** A pane as it is told; riders as pairs of halves. */
-export type PaneRegister = {
-  city: string;
-  paneStartMs: number;
-  position: number;
-  offset: number;
-  values: number[];
-  riders: number[];
-};
 
 function grown(before: Int32Array, length: number): Int32Array {
   const after = new Int32Array(length);

@@ -39,7 +39,7 @@ export class NumberArena {
 
   /** Where the place is: in this block, */
   block(place: number): Float64Array {
-    return this.#blocks[Math.floor(place / blockNumbers)]!;
+    return this.#blocks[place >>> blockBits]!;
   }
 
   /** … from this number on. */

@@ -34,49 +34,48 @@ export class PaneRegisters {
   /** Puts the register in the place of an older one of its source; false when there is one as new. */
   keep([from, at, lastOffset, values]: SourceRegister): boolean {
     const length = Math.min(values.length, this.#width);
-    const known = this.#find(from);
-    const [numbers, base] = [this.#arena.block(this.#place), this.#arena.at(this.#place)];
-    if (known !== none) {
-      const held = base + known;
+    let where = this.#find(from);
+    if (where === none) where = this.#append(from, length);
+    else {
+      const [numbers, base] = [this.#arena.block(this.#place), this.#arena.at(this.#place)];
+      const held = base + where;
       if (numbers[held + position]! >= at) return false;
       numbers[base + this.#width]! -= numbers[held + position]!;
       for (let i = 0; i < numbers[held + count]!; i++) numbers[base + i]! -= numbers[held + valuesFrom + i]!;
+      if (length > numbers[held + count]!) this.#widen(where, length);
     }
-    this.#write(this.#placeFor(known, length), from, at, lastOffset, values);
-    return true;
-  }
-
-  /** Where a register with so many values stands, in the place of the known one or behind all. */
-  #placeFor(known: number, length: number): number {
-    if (known === none) {
-      const at = this.#used;
-      this.#reserve(valuesFrom + length);
-      this.#arena.block(this.#place)[this.#arena.at(this.#place) + at + count] = length;
-      return at;
-    }
-    const held = this.#arena.block(this.#place)[this.#arena.at(this.#place) + known + count]!;
-    if (length <= held) return known;
-    const behind = known + valuesFrom + held;
-    const end = this.#used;
-    this.#reserve(length - held);
-    const [numbers, base] = [this.#arena.block(this.#place), this.#arena.at(this.#place)];
-    numbers.copyWithin(base + behind + length - held, base + behind, base + end);
-    numbers[base + known + count] = length;
-    return known;
-  }
-
-  #write(where: number, from: number, at: number, lastOffset: number, values: readonly number[]): void {
     const [numbers, base] = [this.#arena.block(this.#place), this.#arena.at(this.#place)];
     const held = base + where;
-    numbers[held + source] = from;
     numbers[held + position] = at;
     numbers[held + offset] = lastOffset;
     numbers[base + this.#width]! += at;
     for (let i = 0; i < numbers[held + count]!; i++) {
-      const value = values[i] ?? 0;
+      const value = i < length ? values[i]! : 0;
       numbers[held + valuesFrom + i] = value;
       numbers[base + i]! += value;
     }
+    return true;
+  }
+
+  /** A place behind all others for a source that has told nothing yet. */
+  #append(from: number, length: number): number {
+    const where = this.#used;
+    this.#reserve(valuesFrom + length);
+    const [numbers, base] = [this.#arena.block(this.#place), this.#arena.at(this.#place)];
+    numbers[base + where + source] = from;
+    numbers[base + where + count] = length;
+    return where;
+  }
+
+  /** Makes a register longer: what is behind it moves. */
+  #widen(where: number, length: number): void {
+    const end = this.#used;
+    const before = this.#arena.block(this.#place)[this.#arena.at(this.#place) + where + count]!;
+    this.#reserve(length - before);
+    const [numbers, base] = [this.#arena.block(this.#place), this.#arena.at(this.#place)];
+    const from = base + where + valuesFrom;
+    numbers.copyWithin(from + length, from + before, base + end);
+    numbers[base + where + count] = length;
   }
 
   /** Makes room for so many numbers behind those that are used. */

@@ -9,12 +9,10 @@
  * told from a newer one whatever the order they arrive in. Additions to the rider set travel in the same record.
  */
 import { BlockSums, tenMs } from "./block_sums.ts";
-import { MinutePanes, noPane, type PaneRegister, type PaneWidths } from "./minute_panes.ts";
-import { packHashes, unpackHashes } from "./packed_hashes.ts";
+import { MinutePanes, noPane, type PaneWidths, type Register } from "./minute_panes.ts";
 import { paneMs, paneStart } from "./settings.ts";
 
-/** Riders: those not published yet, packed; empty text when there are none. */
-export type Register = Omit<PaneRegister, "riders"> & { riders: string };
+export type { Register };
 
 /** A city that has panes, and how many. */
 type City = {
@@ -97,9 +95,9 @@ export class PaneTable {
   /** Takes the changed registers, in the order they were first changed. */
   takeChanged(): Register[] {
     const taken = this.#changed.map(({ city, minute, row }) => {
-      const register = minute.register(row, "new");
+      const register = minute.register(row, city, "new");
       minute.published(row);
-      return packed(city, register);
+      return register;
     });
     this.#changed = [];
     return taken;
@@ -135,7 +133,7 @@ export class PaneTable {
   /** Everything held, for a snapshot. Changes must have been taken before. */
   *entries(): Generator<Register> {
     for (const [city, minute, row] of this.#panes()) {
-      const register = packed(city.name, minute.register(row, "all"));
+      const register = minute.register(row, city.name, "all");
       while (register.values.length < this.#widths.all) register.values.push(0);
       yield register;
     }
@@ -153,9 +151,7 @@ export class PaneTable {
   }
 
   restore(entry: Register): void {
-    const { position, offset, values, city, paneStartMs } = entry;
-    const minute = this.#create(this.#cityOf(city), paneStartMs);
-    minute.restore({ paneStartMs, position, offset, values, riders: unpackHashes(entry.riders) });
+    this.#create(this.#cityOf(entry.city), entry.paneStartMs).restore(entry);
   }
 
   /**
@@ -212,9 +208,3 @@ export class PaneTable {
     return true;
   }
 }
-
-const packed = (city: string, { riders, ...pane }: Omit<PaneRegister, "city">): Register => ({
-  city,
-  ...pane,
-  riders: packHashes(riders),
-});

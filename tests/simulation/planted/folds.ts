@@ -32,9 +32,9 @@ export const foldBugs: readonly Bug[] = [
     by: "simulation",
     changes: [
       change(
-        "src/windows/panes.ts",
-        "const { position, offset, values, city, paneStartMs } = entry;",
-        "const { offset, values, city, paneStartMs } = entry, position = 0;",
+        "src/windows/minute_panes.ts",
+        "this.#numbers[at + position] = held;",
+        "void held;",
       ),
     ],
   },
