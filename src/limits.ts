@@ -39,7 +39,7 @@ export const limits = {
   ridesPerPartitionMax: 1_000_000,
   driversPerPartitionMax: 1_000_000,
   /**
-   * Panes (city and minute) one partition holds, some 400 bytes each: of 10,000 cities while late events still count.
+   * Panes (city and minute) one partition holds, some 600 bytes each: of 10,000 cities while late events still count.
    * An event that needs a further one is a dead letter `cities_exceeded`.
    */
   panesPerPartitionMax: 250_000,
