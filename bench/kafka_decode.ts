@@ -24,8 +24,8 @@ const messages = events.map((event, i) => ({
   timestampMs: 1_750_000_000_000 + i * 3,
 }));
 const frame = { producerId: "1", producerEpoch: 0, firstSequence: 0 };
-const batch = await encodeBatch(messages, { ...frame, compression: compressionCodes.lz4 });
-const bare = await encodeBatch(messages, { ...frame, compression: compressionCodes.none });
+const batch = encodeBatch(messages, { ...frame, compression: compressionCodes.lz4 });
+const bare = encodeBatch(messages, { ...frame, compression: compressionCodes.none });
 const wanted = { from: 0, recordedTimes: true, aborted: [] };
 const ways: Record<string, () => Promise<LogRecord[]>> = {
   "ours": async () => (await readRecordSet(batch, wanted)).records,

@@ -101,7 +101,10 @@ export type Log = {
   ensureTopics(specs: TopicSpec[]): Promise<void>;
   /** Partition count, or null when the topic does not exist. */
   partitionCount(topic: string): Promise<number | null>;
-  /** Resolves when every record is durable. Records of one call and one partition get consecutive offsets in order. */
+  /**
+   * Resolves when every record is durable. Records of one call and one partition get consecutive offsets in order. Their
+   * bytes are read until it has resolved, and must stay as they are.
+   */
   append(records: NewRecord[]): Promise<void>;
   bounds(topic: string): Promise<LogBounds[]>;
   /** At most `maxRecords` from `offset` on; empty at the log end. Throws log_trimmed below the log start. */

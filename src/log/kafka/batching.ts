@@ -35,17 +35,19 @@ export const nameOf = ({ topic, partition }: TopicPartition): string => `${topic
 /** The records of all calls, those of one partition joined up to the topic's size; a record beyond it goes alone. */
 export function batchesOf(calls: readonly Call[], bytesMax: (topic: string) => number): Batch[] {
   const batches: Batch[] = [];
-  const last = new Map<string, Batch>();
-  for (const record of calls.flatMap((call) => call.records)) {
-    const name = nameOf(record);
-    const open = last.get(name);
-    if (open !== undefined && open.bytes + record.bytes <= bytesMax(record.topic)) {
-      open.records.push(record);
-      open.bytes += record.bytes;
-    } else {
-      const batch = batchOf([record]);
-      batches.push(batch);
-      last.set(name, batch);
+  const last = new Map<string, Batch[]>();
+  for (const { records } of calls) {
+    for (const record of records) {
+      const { topic, partition, bytes } = record;
+      let ofTopic = last.get(topic);
+      if (ofTopic === undefined) last.set(topic, ofTopic = []);
+      const open = ofTopic[partition];
+      if (open !== undefined && open.bytes + bytes <= bytesMax(topic)) {
+        open.records.push(record);
+        open.bytes += bytes;
+      } else {
+        batches.push(ofTopic[partition] = batchOf([record]));
+      }
     }
   }
   return batches;

@@ -94,8 +94,6 @@ type Encoder = {
   writeArray(values: Encoder[]): Encoder;
 };
 const FieldEncoder = require("kafkajs/src/protocol/encoder") as new () => Encoder;
-/** The checksum of record batches. */
-export const crc32c = require("kafkajs/src/protocol/recordBatch/crc32C") as (bytes: Buffer) => number;
 export const FieldDecoder = require("kafkajs/src/protocol/decoder") as new (bytes: Buffer) => Decoder;
 /** Decodes the message formats that brokers before 0.11 wrote. */
 export const decodeMessageSet = require("kafkajs/src/protocol/messageSet/decoder") as (

@@ -238,11 +238,15 @@ const timeStated = (topic: string) =>
       `(message.timestamp.type=LogAppendTime); recorded times are for topics of a replay`,
   );
 
+/** Each partition once. */
 function distinct(records: readonly TopicPartition[]): TopicPartition[] {
-  const found = new Map<string, TopicPartition>();
+  const partitions = new Map<string, Set<number>>();
   for (const { topic, partition } of records) {
-    const name = `${topic}/${partition}`;
-    if (!found.has(name)) found.set(name, { topic, partition });
+    const ofTopic = partitions.get(topic);
+    if (ofTopic === undefined) partitions.set(topic, new Set([partition]));
+    else ofTopic.add(partition);
   }
-  return [...found.values()];
+  return [...partitions].flatMap(([topic, ofTopic]) =>
+    [...ofTopic].map((partition) => ({ topic, partition }))
+  );
 }

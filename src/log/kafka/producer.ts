@@ -84,6 +84,7 @@ export function kafkaProducer(options: ProducerOptions): Producer {
 
   async function append(records: readonly NewRecord[]): Promise<void> {
     if (records.length === 0) return;
+    const atMs = options.nowMs();
     // In line at once: calls begun in order are appended in order, however long each takes to be made ready.
     const call: Call = {
       records: [],
@@ -92,12 +93,10 @@ export function kafkaProducer(options: ProducerOptions): Producer {
       failure: null,
       done: Promise.withResolvers(),
     };
-    // Copied before anything is waited for: the caller may use its bytes again.
-    const messages = records.map(messageOf);
     waiting.push(call);
     try {
       const stamped = await options.prepare(records);
-      records.forEach((record, i) => place(call, record, stamped.has(record.topic), messages[i]!));
+      for (const record of records) place(call, record, { stamped: stamped.has(record.topic), atMs });
       call.isReady = true;
     } catch (error) {
       waiting = waiting.filter((c) => c !== call);
@@ -109,21 +108,17 @@ export function kafkaProducer(options: ProducerOptions): Producer {
     await call.done.promise;
   }
 
-  function messageOf({ key, value, headers, timestampMs }: NewRecord): Message {
-    return {
-      key: key?.slice() ?? null,
-      value: value.slice(),
-      headers: { ...headers },
-      timestampMs: timestampMs ?? options.nowMs(),
-    };
-  }
-
-  function place(call: Call, record: NewRecord, stamped: boolean, message: Message): void {
-    if (stamped && record.timestampMs !== undefined) {
-      message.headers[options.recordedAtHeader] = String(record.timestampMs);
-    }
+  function place(
+    call: Call,
+    record: NewRecord,
+    { stamped, atMs }: { stamped: boolean; atMs: number },
+  ): void {
+    const { topic, partition, key, value, timestampMs = atMs } = record;
+    const headers = stamped && record.timestampMs !== undefined
+      ? { ...record.headers, [options.recordedAtHeader]: String(timestampMs) }
+      : record.headers;
+    const message: Message = { key, value, headers, timestampMs };
     const bytes = bytesOf(message);
-    const { topic, partition } = record;
     call.records.push({ topic, partition, call, message, bytes });
     call.bytes += bytes;
   }
@@ -228,11 +223,11 @@ export function kafkaProducer(options: ProducerOptions): Producer {
   async function sendTo(leader: number, batches: Batch[]): Promise<Answered> {
     if (leader < 0) throw new Error("a partition has no leader");
     const frame = { compression: options.compression, ...identity! };
-    const encoded = await Promise.all(batches.map(async ({ topic, partition, records, firstSequence }) => ({
+    const encoded = batches.map(({ topic, partition, records, firstSequence }) => ({
       topic,
       partition,
-      batch: await encodeBatch(records.map((record) => record.message), { ...frame, firstSequence }),
-    })));
+      batch: encodeBatch(records.map((record) => record.message), { ...frame, firstSequence }),
+    }));
     const topicData = [...Map.groupBy(encoded, (b) => b.topic)].map(([topic, partitions]) => ({
       topic,
       partitions,
