@@ -89,7 +89,8 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   const firstEnd = new Map<number, number | null>();
   /** Since when a partition has been found empty, look after look, and when it was looked at last. */
   const quiet = new Map<number, { sinceMs: number; lookedMs: number }>();
-  const snapshotDueMs = new Map<number, number>();
+  /** When each partition was snapshotted last, or is taken to have been when it began. */
+  const snapshottedMs = new Map<number, number>();
   /** Once for each owner: when a partition that has come far is snapshotted before it is due. */
   const snapshotEarlyMs = new Map<number, number>();
   const paused = new Set<number>();
@@ -137,7 +138,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       // Spread over the interval, so that not all partitions are snapshotted in the same moment.
       const spreadMs = options.snapshotMs * (1 + tp.partition / options.partitions);
       snapshotEarlyMs.set(tp.partition, clock.monotonicMs() + spreadMs / 6);
-      snapshotDueMs.set(tp.partition, clock.monotonicMs() + spreadMs / 2);
+      snapshottedMs.set(tp.partition, clock.monotonicMs() + spreadMs / 2 - options.snapshotMs);
       return actor.nextOffset;
     },
     async batch(tp, records, logEnd) {
@@ -224,7 +225,8 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       if (end.signal.aborted) return;
       forgetStopped();
       metrics.loopDelay.set(Math.max(0, clock.monotonicMs() - wakeMs) / 1_000);
-      await Promise.all([...actors.values()].map(tend));
+      const pauseMs = snapshotPause();
+      await Promise.all([...actors.values()].map((actor) => tend(actor, pauseMs)));
     }
   }
 
@@ -236,7 +238,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
   }
 
   /** What is due for one partition. */
-  async function tend(actor: PartitionActor<F>): Promise<void> {
+  async function tend(actor: PartitionActor<F>, pauseMs: number): Promise<void> {
     const { tp } = actor;
     try {
       if (stage.declaresIdle) align(actor);
@@ -246,20 +248,20 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       return;
     }
     const nowMs = clock.monotonicMs();
-    const [dueMs, pauseMs] = [snapshotDueMs.get(tp.partition) ?? 0, snapshotPause()];
-    // Partitions that have gone to others since leave their share of the time to those that stayed.
-    snapshotDueMs.set(tp.partition, nowMs + (nowMs >= dueMs ? pauseMs : Math.min(pauseMs, dueMs - nowMs)));
-    if (nowMs >= dueMs) void snapshot(actor);
-    else if (nowMs >= (snapshotEarlyMs.get(tp.partition) ?? Infinity)) {
-      snapshotEarlyMs.delete(tp.partition);
-      if (actor.nextOffset - actor.snapshotOffset >= limits.snapshotEarlyRecords) void snapshot(actor);
-    }
+    const isEarly = nowMs >= (snapshotEarlyMs.get(tp.partition) ?? Infinity);
+    if (isEarly) snapshotEarlyMs.delete(tp.partition);
+    const isWanted = nowMs >= (snapshottedMs.get(tp.partition) ?? 0) + pauseMs ||
+      (isEarly && actor.nextOffset - actor.snapshotOffset >= limits.snapshotEarlyRecords);
+    if (!isWanted) return;
+    snapshottedMs.set(tp.partition, nowMs);
+    void snapshot(actor);
   }
 
+  /** By what there is now: partitions that have gone to others leave their share of the time to those that stayed. */
   function snapshotPause(): number {
     return snapshotPauseMs(
       options.snapshotMs,
-      [...actors.values()].map(({ snapshotBusyMs }) => snapshotBusyMs),
+      [...actors.values()].map(({ snapshotExpectedMs }) => snapshotExpectedMs),
     );
   }
 

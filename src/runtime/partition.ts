@@ -56,8 +56,8 @@ export class PartitionActor<F extends Fold = Fold> {
   logEnd: number;
   snapshotOffset: number;
   snapshotAtMs: number | null;
-  /** CPU time of the slices of the last snapshot, in all. */
-  snapshotBusyMs = 0;
+  /** The last snapshot: CPU time of its slices in all, and how many actors it held. */
+  #snapshotCost: { busyMs: number; actors: number } | null = null;
   idleSinceMs: number | null = null;
   ended = false;
   /** Records that the log has acknowledged since this owner has the partition. */
@@ -95,6 +95,20 @@ export class PartitionActor<F extends Fold = Fold> {
   /** Null when everything folded is published; else the offset from which a cold start publishes. */
   get publishFrom(): number | null {
     return this.#publishFrom;
+  }
+
+  /** CPU time that a snapshot would take now, as far as the last one tells; null before the first. Nothing new: nothing. */
+  get snapshotExpectedMs(): number | null {
+    if (this.nextOffset === this.snapshotOffset) return 0;
+    if (this.#snapshotCost === null) return null;
+    const { busyMs, actors } = this.#snapshotCost;
+    return busyMs * Math.max(1, this.#actors() / Math.max(1, actors));
+  }
+
+  #actors(): number {
+    let sum = 0;
+    for (const count of Object.values(this.fold.status().actors)) sum += count;
+    return sum;
   }
 
   get lastRecordMs(): number | null {
@@ -306,7 +320,7 @@ export class PartitionActor<F extends Fold = Fold> {
       await sliceTurn(clock);
       [sliceFrom, turnFrom] = [clock.threadMs(), clock.monotonicMs()];
     }
-    this.snapshotBusyMs = busyMs;
+    this.#snapshotCost = { busyMs, actors: this.#actors() };
     return {
       segments,
       manifest: {

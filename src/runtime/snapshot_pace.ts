@@ -9,11 +9,18 @@
 import { limits } from "../limits.ts";
 
 /**
- * `busyMs`: CPU time that the last snapshot of each partition took. Not what passed meanwhile: on a machine that is full,
- * snapshots would become rare just where a process has most to catch up with.
+ * `expectedMs`: CPU time that the next snapshot of each partition will take; null where none was taken yet, which counts
+ * as the mean of the others. Not what passes meanwhile: on a machine that is full, snapshots would become rare just where
+ * a process has most to catch up with.
  */
-export function snapshotPauseMs(wantedMs: number, busyMs: Iterable<number>): number {
-  let sum = 0;
-  for (const ms of busyMs) sum += ms;
-  return Math.max(wantedMs, sum * 100 / limits.snapshotSharePercentMax);
+export function snapshotPauseMs(wantedMs: number, expectedMs: readonly (number | null)[]): number {
+  let [sum, known] = [0, 0];
+  for (const ms of expectedMs) {
+    if (ms === null) continue;
+    sum += ms;
+    known++;
+  }
+  if (known === 0) return wantedMs;
+  const allMs = sum * expectedMs.length / known;
+  return Math.max(wantedMs, allMs * 100 / limits.snapshotSharePercentMax);
 }

@@ -13,12 +13,17 @@ describe("snapshotPauseMs", () => {
     assert.equal(snapshotPauseMs(30_000, [100, 200]), 30_000);
     assert.equal(snapshotPauseMs(30_000, Array(12).fill(250)), 60_000);
   });
+
+  it("takes partitions without a snapshot to be like the others", () => {
+    assert.equal(snapshotPauseMs(30_000, [null, null]), 30_000);
+    assert.equal(snapshotPauseMs(30_000, [...Array(9).fill(null), 200, 250, 300]), 60_000);
+  });
 });
 
-describe("PartitionActor.snapshotBusyMs", () => {
-  it("is the CPU time that the slices of the last snapshot took, and nothing of what is between them", async () => {
+describe("PartitionActor.snapshotExpectedMs", () => {
+  it("is the CPU time of the last snapshot's slices, without what is between them, and grows with the actors", async () => {
     const clock = manualClock();
-    let heldMs = 0;
+    let [heldMs, actors] = [0, 50];
     const fold = {
       fold() {},
       flush: () => true,
@@ -31,7 +36,7 @@ describe("PartitionActor.snapshotBusyMs", () => {
       },
       restore() {},
       since() {},
-      status: () => ({ watermarkMs: null, actors: {} }),
+      status: () => ({ watermarkMs: null, actors: { ride: actors } }),
     } satisfies Fold;
     const actor = new PartitionActor({
       stage: { name: "rides" } as Stage<Fold>,
@@ -47,11 +52,18 @@ describe("PartitionActor.snapshotBusyMs", () => {
       flushMs: 100,
       commit: () => Promise.resolve(),
     });
-    assert.equal(actor.snapshotBusyMs, 0);
-    const record = { offset: 0, timestampMs: 0, key: null, value: new Uint8Array(1), headers: null };
-    await actor.batch([record], 1);
+    const record = { timestampMs: 0, key: null, value: new Uint8Array(1), headers: null };
+    assert.equal(actor.snapshotExpectedMs, 0);
+    await actor.batch([{ ...record, offset: 0 }], 1);
+    assert.equal(actor.snapshotExpectedMs, null);
     await actor.snapshot();
-    assert.equal(actor.snapshotBusyMs, 120);
     assert.equal(actor.snapshotOffset, 1);
+    assert.equal(actor.snapshotExpectedMs, 0);
+    await actor.batch([{ ...record, offset: 1 }], 2);
+    assert.equal(actor.snapshotExpectedMs, 120);
+    actors = 75;
+    assert.equal(actor.snapshotExpectedMs, 180);
+    actors = 5;
+    assert.equal(actor.snapshotExpectedMs, 120);
   });
 });
