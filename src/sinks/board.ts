@@ -171,12 +171,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
     { topic: cellsTopic, next: cellsFrom, take: each(takeCells) },
     { topic: factsTopic, next: factsFrom, take: each(takeEnded) },
   ];
-  // Side by side: under load each answer of a broker is waited for longer than it takes to be read.
-  await Promise.all(
-    following.flatMap((followed) =>
-      followed.next.map((_, partition) => readPartition({ log, clock }, followed, partition))
-    ),
-  );
+  await Promise.all(following.map((followed) => readOn({ log, clock }, followed)));
 
   async function readEarlier(): Promise<void> {
     for (let part = earlier[0]; part !== undefined && !stopping.signal.aborted; part = earlier[0]) {
@@ -242,14 +237,15 @@ async function offsetsAt(log: Log, topic: string, timeMs: number): Promise<numbe
   return Promise.all(bounds.map((_, partition) => log.offsetAt({ topic, partition }, timeMs)));
 }
 
-type Reading = { log: Log; clock: Clock; signal: AbortSignal };
+type Reading = { log: Log; clock: Clock; signal?: AbortSignal };
 
-async function follow({ log, clock, signal }: Reading, followed: Followed): Promise<void> {
+async function follow(reading: Reading & { signal: AbortSignal }, followed: Followed): Promise<void> {
+  const { log, clock, signal } = reading;
   while (!signal.aborted) {
     // Waiting begins before reading: an append in between ends the wait at once instead of being missed.
     const appended = log.appended(followed.topic, signal);
     try {
-      await readOn({ log, clock, signal }, followed);
+      await readOn(reading, followed);
     } catch {
       await clock.sleep(retryMs, signal);
       continue;
@@ -258,25 +254,24 @@ async function follow({ log, clock, signal }: Reading, followed: Followed): Prom
   }
 }
 
-/** Reads every partition up to its end. */
-async function readOn(reading: Reading, followed: Followed): Promise<void> {
-  for (let partition = 0; partition < followed.next.length; partition++) {
-    await readPartition(reading, followed, partition);
-  }
-}
-
-/** In slices that let others run. */
-async function readPartition(
-  { log, clock, signal }: Omit<Reading, "signal"> & { signal?: AbortSignal },
-  followed: Followed,
-  partition: number,
-): Promise<void> {
-  const tp = { topic: followed.topic, partition };
-  while (signal?.aborted !== true) {
-    const records = await readNext(log, tp, followed.next[partition]!);
-    if (records.length === 0) break;
-    followed.next[partition] = records.at(-1)!.offset + 1;
-    followed.take(records);
-    await sliceTurn(clock);
+/**
+ * Reads every partition up to its end, in slices that let others run. Partitions are asked for side by side: under load
+ * each answer of a broker is waited for longer than it takes to be read.
+ */
+async function readOn({ log, clock, signal }: Reading, { topic, next, take }: Followed): Promise<void> {
+  let open = next.map((_, partition) => partition);
+  while (open.length > 0 && signal?.aborted !== true) {
+    const read = await Promise.all(
+      open.map((partition) => readNext(log, { topic, partition }, next[partition]!)),
+    );
+    const full: number[] = [];
+    for (const [i, records] of read.entries()) {
+      if (records.length === 0) continue;
+      next[open[i]!] = records.at(-1)!.offset + 1;
+      take(records);
+      full.push(open[i]!);
+      await sliceTurn(clock);
+    }
+    open = full;
   }
 }

@@ -10,13 +10,18 @@
  */
 import type { Buffer } from "node:buffer";
 import { messageOf, WaymarkError } from "../../errors.ts";
+import { breathe } from "../../time.ts";
 import type { LogRecord, TopicPartition } from "../port.ts";
 import { askInVersion, type BrokerConnection, type Decoder, FieldDecoder } from "./library.ts";
 import { type AbortedTransaction, readRecordSet } from "./record_set.ts";
 
 export { recordedAtHeader } from "./record_batch.ts";
 
-export type Wanted = TopicPartition & { offset: number };
+export type Wanted = TopicPartition & {
+  offset: number;
+  /** Record batches beyond so many records are left as they are. Default: none is. */
+  recordsMax?: number;
+};
 
 export type Fetched = TopicPartition & {
   errorCode: number;
@@ -39,6 +44,9 @@ export type FetchOptions = {
   recordedTimes: boolean;
 };
 
+/** Compressed bytes that are taken apart between two chances for others to run: some milliseconds. */
+const breathBytes = 512 * 1024;
+
 /** From Kafka 2.3 on. */
 const fetchVersion = 11;
 const readCommitted = 1;
@@ -48,7 +56,7 @@ export async function fetchFrom(
   wanted: readonly Wanted[],
   { waitMs, bytesMax, partitionBytesMax, recordedTimes }: FetchOptions,
 ): Promise<Fetched[]> {
-  const offsets = new Map(wanted.map((w) => [`${w.topic}/${w.partition}`, w.offset]));
+  const asked = new Map(wanted.map((w) => [`${w.topic}/${w.partition}`, w]));
   const topics = [...Map.groupBy(wanted, (w) => w.topic)].map(([topic, partitions]) => ({
     topic,
     partitions: partitions.map(({ partition, offset }) => ({
@@ -72,12 +80,18 @@ export async function fetchFrom(
     // kafkajs waits by itself when the answer of a request says so, under this name.
     return { clientSideThrottleTime: answer.throttleMs, partitions: answer.partitions };
   });
-  const fetched: Promise<Fetched>[] = [];
+  const fetched: Fetched[] = [];
+  let bytes = 0;
   for (const partition of partitions) {
-    const from = offsets.get(`${partition.topic}/${partition.partition}`);
-    if (from !== undefined) fetched.push(decoded(partition, { from, recordedTimes }));
+    const of = asked.get(`${partition.topic}/${partition.partition}`);
+    if (of === undefined) continue;
+    fetched.push(await decoded(partition, of, recordedTimes));
+    bytes += partition.bytes?.length ?? 0;
+    if (bytes < breathBytes) continue;
+    await breathe();
+    bytes = 0;
   }
-  return await Promise.all(fetched);
+  return fetched;
 }
 
 type Answered = TopicPartition & {
@@ -116,7 +130,8 @@ function readPartition(topic: string, decoder: Decoder): Answered {
 
 async function decoded(
   answered: Answered,
-  { from, recordedTimes }: { from: number; recordedTimes: boolean },
+  { offset: from, recordsMax = Infinity }: Wanted,
+  recordedTimes: boolean,
 ): Promise<Fetched> {
   const { topic, partition, errorCode, end, aborted, bytes } = answered;
   const fetched: Fetched = {
@@ -131,7 +146,12 @@ async function decoded(
   };
   if (errorCode !== 0 || bytes === null) return fetched;
   try {
-    const { records, nextOffset } = await readRecordSet(bytes, { from, recordedTimes, aborted });
+    const { records, nextOffset } = await readRecordSet(bytes, {
+      from,
+      recordsMax,
+      recordedTimes,
+      aborted,
+    });
     fetched.records = records;
     fetched.nextOffset = nextOffset;
   } catch (error) {

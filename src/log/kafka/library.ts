@@ -91,9 +91,8 @@ type Encoder = {
   writeInt32(value: number): Encoder;
   writeString(value: string | null): Encoder;
   writeBytes(value: Buffer): Encoder;
-  writeArray(values: Encoder[]): Encoder;
 };
-const FieldEncoder = require("kafkajs/src/protocol/encoder") as new () => Encoder;
+const FieldEncoder = require("kafkajs/src/protocol/encoder") as new (bytes: number) => Encoder;
 export const FieldDecoder = require("kafkajs/src/protocol/decoder") as new (bytes: Buffer) => Decoder;
 /** Decodes the message formats that brokers before 0.11 wrote. */
 export const decodeMessageSet = require("kafkajs/src/protocol/messageSet/decoder") as (
@@ -175,6 +174,9 @@ export function askInVersion<T>(
   return send(broker, { request, response: { decode, parse: async (decoded) => decoded } });
 }
 
+/** Of a request or a part of it, beside names and record batches, at most. */
+const requestBytes = 32;
+
 /** Appends record batches that were encoded elsewhere; acknowledged by all in-sync replicas. */
 export function produce<T>(
   broker: BrokerConnection,
@@ -184,14 +186,21 @@ export function produce<T>(
   const version = 7;
   const versions = definitions.Produce as { protocol(of: { version: number }): (args: unknown) => Protocol };
   const { response } = versions.protocol({ version })({});
-  const encode = async () =>
-    new FieldEncoder().writeString(null).writeInt16(-1).writeInt32(waitMs).writeArray(
-      topics.map(({ topic, partitions }) =>
-        new FieldEncoder().writeString(topic).writeArray(
-          partitions.map((p) => new FieldEncoder().writeInt32(p.partition).writeBytes(p.batch)),
-        )
-      ),
-    );
+  const encode = async () => {
+    let bytes = requestBytes;
+    for (const { topic, partitions } of topics) {
+      bytes += 3 * topic.length;
+      for (const { batch } of partitions) bytes += requestBytes + batch.length;
+    }
+    // One buffer: an encoder within another would be copied into it.
+    const encoder = new FieldEncoder(bytes).writeString(null).writeInt16(-1).writeInt32(waitMs);
+    encoder.writeInt32(topics.length);
+    for (const { topic, partitions } of topics) {
+      encoder.writeString(topic).writeInt32(partitions.length);
+      for (const { partition, batch } of partitions) encoder.writeInt32(partition).writeBytes(batch);
+    }
+    return encoder;
+  };
   const request = { apiKey: apiKeys.Produce, apiName: "Produce", apiVersion: version, encode };
   return send(broker, { request, response: { ...response, parse: async (decoded) => decoded } });
 }

@@ -4,8 +4,8 @@
  *   library.ts   what is taken from kafkajs                  nodes.ts        connections, leaders, coordinators
  *   producer.ts  append, by way of batching.ts               certificate.ts  why a broker's was not taken
  *                and batch_encoder.ts                        fetch.ts        one fetch, taken apart
- *   offsets.ts   bounds, offsetAt, committed                 topic_table.ts  topics made and verified
- *   group_view.ts  members
+ *   reads.ts     read                                        topic_table.ts  topics made and verified
+ *   offsets.ts   bounds, offsetAt, committed                 group_view.ts   members
  *   join: group_member.ts ─► membership_loop.ts (rebalance.ts) and partition_reader.ts, fed by fetcher.ts
  *
  * Offsets and positions are ours alone; the group's committed offsets are stored when asked and never read to decide
@@ -14,8 +14,8 @@
 import { WaymarkError } from "../../errors.ts";
 import { appendWatch } from "./append_watch.ts";
 import { compressionCodes } from "./codecs.ts";
-import { code, type Patience, patiently, refuse } from "./failures.ts";
-import { fetchFrom, recordedAtHeader } from "./fetch.ts";
+import { type Patience, patiently } from "./failures.ts";
+import { recordedAtHeader } from "./fetch.ts";
 import { type GroupMember, joinGroup } from "./group_member.ts";
 import { groupViews } from "./group_view.ts";
 import { logClock } from "./log_clock.ts";
@@ -23,16 +23,14 @@ import { kafkaNodes } from "./nodes.ts";
 import { boundsOf, committedOf, endsOf, offsetAt } from "./offsets.ts";
 import { type KafkaLogOptions, timingDefaults } from "./options.ts";
 import { kafkaProducer, type SizeSetting } from "./producer.ts";
+import { kafkaReads } from "./reads.ts";
 import { topicTable } from "./topic_table.ts";
 import { eventLoopTurns } from "../../turns.ts";
-import type { JoinOptions, Log, LogRecord, NewRecord, TopicPartition } from "../port.ts";
-import { belowStart, logClosed, topicMissing } from "../refusals.ts";
+import type { JoinOptions, Log, NewRecord, TopicPartition } from "../port.ts";
+import { logClosed, topicMissing } from "../refusals.ts";
 
 export type { KafkaLogOptions, KafkaSecurity, KafkaTiming } from "./options.ts";
 export { contractTopicSettings } from "./topic_settings.ts";
-
-/** Bytes of one group-less read. A broker goes beyond them to hand out one whole record batch. */
-const readBytesMax = 1024 * 1024;
 
 /** Connects to the cluster. Throws log_unavailable when no broker answers, or refuses the given identity. */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
@@ -62,7 +60,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const appends = appendWatch({
     clock,
     pollMs: timing.appendedPollMs,
-    ends: async (topic) => endsOf(nodes, topic, await partitionsOf(topic)),
+    ends: async (topic) => endsOf(nodes, topic, numbers(await nodes.partitionCount(topic))),
   });
   const producer = kafkaProducer({
     ...patience,
@@ -74,6 +72,13 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     acknowledged: time.acknowledged,
     appended: appends.wake,
     sizeSetting,
+  });
+
+  const reads = kafkaReads({
+    nodes,
+    recordedTimes,
+    startOf: async (tp) => (await boundsOfOne(tp)).start,
+    saw: appends.saw,
   });
 
   function attempt<T>(action: string, work: () => Promise<T>): Promise<T> {
@@ -103,42 +108,13 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   async function partitionsOf(topic: string): Promise<number[]> {
     const count = await topics.partitions(topic);
     if (count === null) throw topicMissing(topic);
-    return Array.from({ length: count }, (_, partition) => partition);
+    return numbers(count);
   }
 
   const boundsOfOne = (tp: TopicPartition) =>
     attempt(`cannot look up the bounds of ${tp.topic}`, async () => {
       return (await boundsOf(nodes, tp.topic, [tp.partition]))[0]!;
     });
-
-  async function readOnce(tp: TopicPartition, offset: number, recordsMax: number): Promise<LogRecord[]> {
-    await topics.refuseMissing(tp);
-    const leader = await nodes.leaderOf(tp);
-    const bounds = { waitMs: 0, bytesMax: readBytesMax, partitionBytesMax: readBytesMax, recordedTimes };
-    for (let from = offset;;) {
-      const [fetched] = await nodes.using(
-        leader,
-        (broker) => fetchFrom(broker, [{ ...tp, offset: from }], bounds),
-      );
-      if (fetched === undefined || fetched.errorCode !== code.none) {
-        nodes.forgetLeaders(tp.topic);
-        if (fetched?.errorCode === code.offsetOutOfRange) return await outOfRange(tp, offset);
-        refuse(fetched?.errorCode ?? code.unknownTopicOrPartition);
-      }
-      const { records, nextOffset, end, failure } = fetched!;
-      if (failure !== null) throw failure;
-      appends.saw(tp, end);
-      if (records.length > 0) return records.slice(0, recordsMax);
-      if (nextOffset <= from || nextOffset >= end) return [];
-      from = nextOffset; // nothing was left of a record batch
-    }
-  }
-
-  async function outOfRange(tp: TopicPartition, offset: number): Promise<LogRecord[]> {
-    const { start } = await boundsOfOne(tp);
-    if (offset < start) throw belowStart(tp, offset, start);
-    return [];
-  }
 
   /** Of several members of one group in this process each has its own. */
   function instanceOf(group: string): string | null {
@@ -205,7 +181,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
         return await boundsOf(nodes, topic, await partitionsOf(topic));
       }),
     read: (tp, offset, maxRecords) =>
-      attempt(`cannot read ${tp.topic}/${tp.partition}`, () => readOnce(tp, offset, maxRecords)),
+      attempt(`cannot read ${tp.topic}/${tp.partition}`, async () => {
+        await topics.refuseMissing(tp);
+        return await reads.read(tp, offset, maxRecords);
+      }),
     offsetAt: (tp, timeMs) =>
       attempt(`cannot find ${timeMs} in ${tp.topic}/${tp.partition}`, () => offsetAt(nodes, tp, timeMs)),
     async join(options) {
@@ -237,6 +216,8 @@ const timeStated = (topic: string) =>
     `cannot append a record that states its own time to ${topic}: its records carry the broker's time ` +
       `(message.timestamp.type=LogAppendTime); recorded times are for topics of a replay`,
   );
+
+const numbers = (count: number) => Array.from({ length: count }, (_, partition) => partition);
 
 /** Each partition once. */
 function distinct(records: readonly TopicPartition[]): TopicPartition[] {

@@ -9,6 +9,7 @@
  */
 import { deadline } from "@std/async";
 import type { TopicPartition } from "../port.ts";
+import { topicMissing } from "../refusals.ts";
 import { isCertificateFailure, shownCertificate } from "./certificate.ts";
 import { code, refuse } from "./failures.ts";
 import { type ApiName, ask, brokerAt, type BrokerConnection, drop } from "./library.ts";
@@ -26,6 +27,8 @@ export type Nodes = {
   /** The leader of a partition as last looked up, or looked up now; -1 when there is none. */
   leaderOf(tp: TopicPartition): Promise<number>;
   /** Leaders are looked up anew when next needed. */
+  /** As remembered with the leaders. Throws topic_mismatch when the topic does not exist. */
+  partitionCount(topic: string): Promise<number>;
   forgetLeaders(topic: string): void;
   coordinatorOf(group: string): Promise<number>;
   forgetCoordinator(group: string): void;
@@ -182,6 +185,12 @@ export function kafkaNodes(options: NodesOptions): Nodes {
     lookUp,
     async leaderOf({ topic, partition }) {
       return (await remembered(leaders, topic, () => lookUp(topic)))?.[partition] ?? -1;
+    },
+    async partitionCount(topic) {
+      const byPartition = await remembered(leaders, topic, () => lookUp(topic));
+      if (byPartition !== null) return byPartition.length;
+      leaders.delete(topic);
+      throw topicMissing(topic);
     },
     forgetLeaders: (topic) => void leaders.delete(topic),
     coordinatorOf: (group) =>

@@ -22,7 +22,11 @@ import {
 
 export type AbortedTransaction = { producerId: bigint; firstOffset: bigint };
 
-export type RecordSetWanted = RecordsWanted & { aborted: readonly AbortedTransaction[] };
+export type RecordSetWanted = RecordsWanted & {
+  aborted: readonly AbortedTransaction[];
+  /** Record batches behind so many records are left as they are. Default: none is. */
+  recordsMax?: number;
+};
 
 /** Of an entry in any format: where its length and its format stand, and how long it is at least. */
 const at = { length: 8, checksum: 12, format: 16 } as const;
@@ -37,7 +41,8 @@ export async function readRecordSet(
   const records: LogRecord[] = [];
   const transactions = abortedTransactions(wanted.aborted);
   let nextOffset = wanted.from;
-  for (let position = 0; position + at.format < bytes.length;) {
+  const { recordsMax = Infinity } = wanted;
+  for (let position = 0; position + at.format < bytes.length && records.length < recordsMax;) {
     const format = bytes.readInt8(position + at.format);
     const size = entryBytes(bytes.readInt32BE(position + at.length), format);
     // The broker cuts the last batch off where the bytes asked for end.
