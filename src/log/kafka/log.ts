@@ -15,7 +15,7 @@ import { WaymarkError } from "../../errors.ts";
 import { appendWatch } from "./append_watch.ts";
 import { compressionCodes } from "./codecs.ts";
 import { type Patience, patiently } from "./failures.ts";
-import { recordedAtHeader } from "./fetch.ts";
+import { fetchFrom, recordedAtHeader } from "./fetch.ts";
 import { type GroupMember, joinGroup } from "./group_member.ts";
 import { groupViews } from "./group_view.ts";
 import { logClock } from "./log_clock.ts";
@@ -76,7 +76,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
 
   const reads = kafkaReads({
     nodes,
-    recordedTimes,
+    fetch: (leader, wanted, bounds) =>
+      nodes.using(leader, (broker) => fetchFrom(broker, wanted, { ...bounds, recordedTimes })),
     startOf: async (tp) => (await boundsOfOne(tp)).start,
     saw: appends.saw,
   });

@@ -26,9 +26,9 @@ export type Nodes = {
   lookUp(topic: string): Promise<number[] | null>;
   /** The leader of a partition as last looked up, or looked up now; -1 when there is none. */
   leaderOf(tp: TopicPartition): Promise<number>;
-  /** Leaders are looked up anew when next needed. */
   /** As remembered with the leaders. Throws topic_mismatch when the topic does not exist. */
   partitionCount(topic: string): Promise<number>;
+  /** Leaders are looked up anew when next needed. */
   forgetLeaders(topic: string): void;
   coordinatorOf(group: string): Promise<number>;
   forgetCoordinator(group: string): void;

@@ -8,7 +8,7 @@
 import type { LogRecord, TopicPartition } from "../port.ts";
 import { belowStart } from "../refusals.ts";
 import { code, refuse } from "./failures.ts";
-import { type Fetched, fetchFrom, type Wanted } from "./fetch.ts";
+import type { Fetched, FetchOptions, Wanted } from "./fetch.ts";
 import type { Nodes } from "./nodes.ts";
 
 /** Bytes of a read, compressed. A broker goes beyond them to hand out one whole record batch. */
@@ -22,18 +22,19 @@ export type Reads = {
 };
 
 export type ReadsOptions = {
-  nodes: Nodes;
-  /** Whether a time stated in a record's header counts as the record's. */
-  recordedTimes: boolean;
+  nodes: Pick<Nodes, "leaderOf" | "forgetLeaders">;
+  fetch(leader: number, wanted: readonly Wanted[], bounds: FetchBounds): Promise<Fetched[]>;
   /** The log start, for an offset that is out of range. */
   startOf(tp: TopicPartition): Promise<number>;
   /** A read has come to know where the log ends. */
   saw(tp: TopicPartition, end: number): void;
 };
 
+export type FetchBounds = Pick<FetchOptions, "waitMs" | "bytesMax" | "partitionBytesMax">;
+
 type Asked = Wanted & { answered: PromiseWithResolvers<Fetched | undefined> };
 
-export function kafkaReads({ nodes, recordedTimes, startOf, saw }: ReadsOptions): Reads {
+export function kafkaReads({ nodes, fetch, startOf, saw }: ReadsOptions): Reads {
   /** By leader: what the next request to it asks for. */
   const waiting = new Map<number, Asked[]>();
 
@@ -90,13 +91,11 @@ export function kafkaReads({ nodes, recordedTimes, startOf, saw }: ReadsOptions)
 
   function fetchAll(leader: number, wanted: readonly Wanted[]): Promise<Fetched[]> {
     const partitionBytesMax = wanted.length > 1 ? sharedBytesMax : bytesMax;
-    const bounds = {
+    return fetch(leader, wanted, {
       waitMs: 0,
       bytesMax: wanted.length * partitionBytesMax,
       partitionBytesMax,
-      recordedTimes,
-    };
-    return nodes.using(leader, (broker) => fetchFrom(broker, wanted, bounds));
+    });
   }
 
   async function outOfRange(tp: TopicPartition, offset: number): Promise<LogRecord[]> {

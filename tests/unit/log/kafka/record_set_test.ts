@@ -24,6 +24,22 @@ describe("readRecordSet", () => {
     assert.equal((await read(both)).nextOffset, 14);
   });
 
+  it("leaves what is behind the records that were asked for as it is", async () => {
+    const broken = Buffer.from(second);
+    broken[broken.length - 1]! ^= 1;
+    const both = Buffer.concat([first, broken]);
+    await assert.rejects(read(both), /checksum/);
+    for (const recordsMax of [1, 3]) {
+      const { records, nextOffset } = await readRecordSet(both, {
+        from: 10,
+        aborted: [],
+        recordedTimes: true,
+        recordsMax,
+      });
+      assert.deepEqual([records.length, nextOffset], [3, 13]);
+    }
+  });
+
   it("leaves out a batch that was cut off, wherever that was", async () => {
     for (let length = 0; length < second.length; length++) {
       const { records, nextOffset } = await read(Buffer.concat([first, second.subarray(0, length)]));
