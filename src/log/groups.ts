@@ -14,6 +14,7 @@ import { WaymarkError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { breathe } from "../time.ts";
 import { assignPartitions, partitionName } from "./assignment.ts";
+import { emptyPolls } from "./empty_polls.ts";
 import { type PartitionReader, type ReaderSource, startReader } from "./partition_reader.ts";
 import type {
   Commit,
@@ -56,6 +57,7 @@ type Group = { name: string; members: Member[]; slots: Map<string, Slot>; dueToA
 export function consumerGroups(source: GroupSource): Groups {
   const groups = new Map<string, Group>();
   const turn = eventLoopTurns(source.clock);
+  const polls = emptyPolls(source.clock);
   let joined = 0;
 
   function join({ group: name, topics, handlers, batchRecordsMax = limits.fetchRecordsMax }: JoinOptions) {
@@ -122,7 +124,7 @@ export function consumerGroups(source: GroupSource): Groups {
   }
 
   function start({ handlers, batchRecordsMax }: Member, tp: TopicPartition): PartitionReader {
-    return startReader({ tp, handlers, batchRecordsMax, source, turn });
+    return startReader({ tp, handlers, batchRecordsMax, source, turn, polls });
   }
 
   function membership(group: Group, member: Member): Membership {

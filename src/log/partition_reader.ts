@@ -4,12 +4,10 @@
  * The invariant: callbacks never overlap, and none is begun after `revoked` was, or `lost`, or `failed`. Whether
  * the reader still owns the partition is therefore looked at after every await, right before the next callback.
  */
-import { type Clock, untilNext } from "../time.ts";
+import type { Clock } from "../time.ts";
+import type { EmptyPolls } from "./empty_polls.ts";
 import type { GroupHandlers, LogRecord, TopicPartition } from "./port.ts";
 import { beyondEnd } from "./refusals.ts";
-
-/** How often idle partitions are asked whether they are still empty, all at once. Appends wake a reader without that. */
-const emptyPollMs = 100;
 
 export type ReaderSource = {
   clock: Clock;
@@ -39,20 +37,22 @@ export type ReaderOptions = {
   batchRecordsMax: number;
   /** Resolves when it is this reader's turn to hold the event loop for a batch. */
   turn(): Promise<void>;
+  /** When a partition is asked whether it is still empty. Appends wake a reader without that. */
+  polls: EmptyPolls;
 };
 
 type Phase = "reading" | "releasing" | "failed" | "released" | "lost";
 
-export function startReader({ tp, handlers, source, batchRecordsMax, turn }: ReaderOptions): PartitionReader {
-  const at: { phase: Phase; paused: boolean; woken: boolean; alarmSet: boolean; rouse(): void } = {
+export function startReader(
+  { tp, handlers, source, batchRecordsMax, turn, polls }: ReaderOptions,
+): PartitionReader {
+  const at: { phase: Phase; paused: boolean; woken: boolean; rouse(): void } = {
     phase: "reading",
     paused: false,
     woken: false,
-    alarmSet: false,
     rouse() {},
   };
   const released = Promise.withResolvers<void>();
-  const over = new AbortController();
   const reading = () => at.phase === "reading";
   const releasing = () => at.phase === "releasing";
 
@@ -85,8 +85,9 @@ export function startReader({ tp, handlers, source, batchRecordsMax, turn }: Rea
 
   async function fetchOnce(offset: number): Promise<number> {
     const sentAtMs = source.clock.nowMs();
-    const records = source.read(tp, offset, batchRecordsMax);
     const end = source.end(tp);
+    // A partition that is asked and still empty costs no look into the store.
+    const records = offset < end ? source.read(tp, offset, batchRecordsMax) : [];
     const last = records.at(-1);
     if (last === undefined) await handlers.empty({ ...tp }, { end, sentAtMs });
     else await handlers.batch({ ...tp }, records, end);
@@ -95,19 +96,9 @@ export function startReader({ tp, handlers, source, batchRecordsMax, turn }: Rea
 
   async function rest(offset: number): Promise<number> {
     if (at.woken || !reading()) return offset;
-    if (!at.paused) setAlarm();
+    if (!at.paused) polls.wait(wake);
     await new Promise<void>((resolve) => at.rouse = resolve);
     return offset;
-  }
-
-  // One sleeper at a time, whatever the rate of appends: it may ring a little early, never too often.
-  function setAlarm(): void {
-    if (at.alarmSet) return;
-    at.alarmSet = true;
-    void source.clock.sleep(untilNext(source.clock, emptyPollMs), over.signal).then(() => {
-      at.alarmSet = false;
-      wake();
-    });
   }
 
   function wake(): void {
@@ -120,13 +111,13 @@ export function startReader({ tp, handlers, source, batchRecordsMax, turn }: Rea
     if (at.phase === "lost") return;
     if (at.phase === "releasing") finish("released");
     else at.phase = "failed";
-    over.abort();
+    polls.leave(wake);
     handlers.failed({ ...tp }, error);
   }
 
   function finish(phase: Phase): void {
     at.phase = phase;
-    over.abort();
+    polls.leave(wake);
     released.resolve();
     wake();
   }
