@@ -38,7 +38,9 @@ export function createPublisher({ log, clock, naming, partitionOf }: PublisherOp
       for (let from = 0; from < outputs.length; from += limits.appendRecordsMax) {
         const chunk = outputs.slice(from, from + limits.appendRecordsMax);
         await appendUntilAcknowledged(chunk.map(toRecord), signal);
-        for (const output of chunk) metrics.recordsPublished.inc({ topic: output.topic });
+        for (const [topic, of] of Map.groupBy(chunk, (output) => output.topic)) {
+          metrics.recordsPublished.inc({ topic }, of.length);
+        }
       }
     },
   };
