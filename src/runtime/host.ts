@@ -135,10 +135,8 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       firstEnd.set(tp.partition, null);
       restoring.delete(tp.partition);
       stopped.delete(tp.partition);
-      // Spread over the interval, so that not all partitions are snapshotted in the same moment.
-      const spreadMs = options.snapshotMs * (1 + tp.partition / options.partitions);
-      snapshotEarlyMs.set(tp.partition, clock.monotonicMs() + spreadMs / 6);
-      snapshottedMs.set(tp.partition, clock.monotonicMs() + spreadMs / 2 - options.snapshotMs);
+      snapshotEarlyMs.set(tp.partition, clock.monotonicMs() + spreadMs(tp) / 6);
+      snapshottedMs.set(tp.partition, clock.monotonicMs() + spreadMs(tp) / 2 - options.snapshotMs);
       return actor.nextOffset;
     },
     async batch(tp, records, logEnd) {
@@ -248,13 +246,19 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
       return;
     }
     const nowMs = clock.monotonicMs();
-    const isEarly = nowMs >= (snapshotEarlyMs.get(tp.partition) ?? Infinity);
-    if (isEarly) snapshotEarlyMs.delete(tp.partition);
-    const isWanted = nowMs >= (snapshottedMs.get(tp.partition) ?? 0) + pauseMs ||
-      (isEarly && actor.nextOffset - actor.snapshotOffset >= limits.snapshotEarlyRecords);
-    if (!isWanted) return;
-    snapshottedMs.set(tp.partition, nowMs);
+    if (nowMs >= (snapshottedMs.get(tp.partition) ?? 0) + pauseMs) snapshottedMs.set(tp.partition, nowMs);
+    else if (nowMs >= (snapshotEarlyMs.get(tp.partition) ?? Infinity)) {
+      snapshotEarlyMs.delete(tp.partition);
+      if (actor.nextOffset - actor.snapshotOffset < limits.snapshotEarlyRecords) return;
+      // Early ones come close together; those that follow are to be spread again.
+      snapshottedMs.set(tp.partition, nowMs + spreadMs(tp) * 5 / 6 - options.snapshotMs);
+    } else return;
     void snapshot(actor);
+  }
+
+  /** From one interval to two, in the order of the partitions, so that not all are snapshotted in the same moment. */
+  function spreadMs({ partition }: TopicPartition): number {
+    return options.snapshotMs * (1 + partition / options.partitions);
   }
 
   /** By what there is now: partitions that have gone to others leave their share of the time to those that stayed. */

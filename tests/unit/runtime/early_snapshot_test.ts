@@ -39,4 +39,25 @@ describe("the snapshot of a new owner", () => {
       await world.stop();
     }
   });
+
+  it("is followed by others that are spread over an interval, as they were to be without it", async () => {
+    const world = await live({ WAYMARK_SNAPSHOT_MS: snapshotMs });
+    try {
+      const at = (partition: number) => world.pipeline.rides[0]!.actors.get(partition)!;
+      for (const partition of [0, last]) {
+        await world.log.append(requests(partition, limits.snapshotEarlyRecords));
+      }
+      await world.pass(lifeMs, secondMs);
+      await eventually("both are stored", () => at(0).snapshotOffset > 0 && at(last).snapshotOffset > 0);
+      for (const partition of [0, last]) await world.log.append(requests(partition, 10));
+      await world.pass(snapshotMs + 2 * secondMs - lifeMs, secondMs);
+      await eventually("the first is stored again", () => at(0).snapshotOffset > limits.snapshotEarlyRecords);
+      await world.pass(snapshotMs * 3 / 4, secondMs);
+      assert.equal(at(last).snapshotOffset, limits.snapshotEarlyRecords, "the last has a while to go");
+      await world.pass(snapshotMs / 4, secondMs);
+      await eventually("the last, too", () => at(last).snapshotOffset > limits.snapshotEarlyRecords);
+    } finally {
+      await world.stop();
+    }
+  });
 });
