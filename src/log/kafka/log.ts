@@ -76,7 +76,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
 
   const reads = kafkaReads({
     nodes,
-    fetch: (leader, wanted, bounds) =>
+    request: (leader, wanted, bounds) =>
       nodes.using(leader, (broker) => fetchFrom(broker, wanted, { ...bounds, recordedTimes })),
     startOf: async (tp) => (await boundsOfOne(tp)).start,
     saw: appends.saw,

@@ -23,7 +23,7 @@ export type Reads = {
 
 export type ReadsOptions = {
   nodes: Pick<Nodes, "leaderOf" | "forgetLeaders">;
-  fetch(leader: number, wanted: readonly Wanted[], bounds: FetchBounds): Promise<Fetched[]>;
+  request(leader: number, wanted: readonly Wanted[], bounds: FetchBounds): Promise<Fetched[]>;
   /** The log start, for an offset that is out of range. */
   startOf(tp: TopicPartition): Promise<number>;
   /** A read has come to know where the log ends. */
@@ -34,7 +34,7 @@ export type FetchBounds = Pick<FetchOptions, "waitMs" | "bytesMax" | "partitionB
 
 type Asked = Wanted & { answered: PromiseWithResolvers<Fetched | undefined> };
 
-export function kafkaReads({ nodes, fetch, startOf, saw }: ReadsOptions): Reads {
+export function kafkaReads({ nodes, request, startOf, saw }: ReadsOptions): Reads {
   /** By leader: what the next request to it asks for. */
   const waiting = new Map<number, Asked[]>();
 
@@ -91,7 +91,7 @@ export function kafkaReads({ nodes, fetch, startOf, saw }: ReadsOptions): Reads 
 
   function fetchAll(leader: number, wanted: readonly Wanted[]): Promise<Fetched[]> {
     const partitionBytesMax = wanted.length > 1 ? sharedBytesMax : bytesMax;
-    return fetch(leader, wanted, {
+    return request(leader, wanted, {
       waitMs: 0,
       bytesMax: wanted.length * partitionBytesMax,
       partitionBytesMax,

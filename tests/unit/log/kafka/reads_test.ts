@@ -15,7 +15,7 @@ function cluster({ room = Infinity, ends = 10, held = 10, start = 0 } = {}) {
       leaderOf: ({ partition }) => Promise.resolve(1 + partition % 2),
       forgetLeaders: () => void forgotten++,
     },
-    fetch(leader, wanted, bounds) {
+    request(leader, wanted, bounds) {
       requests.push({ leader, partitions: wanted.map((w) => w.partition), bounds });
       let left = room;
       return Promise.resolve(wanted.map((w) => answer(w, left-- > 0)));
@@ -86,7 +86,7 @@ describe("kafkaReads", () => {
     let isDown = true;
     const reads = kafkaReads({
       nodes: { leaderOf: () => Promise.resolve(1), forgetLeaders() {} },
-      fetch: (_, wanted) =>
+      request: (_, wanted) =>
         isDown ? Promise.reject(new Error("down")) : Promise.resolve(wanted.map((w) => ({
           ...{ topic: w.topic, partition: w.partition, errorCode: 0, end: 0, records: [] },
           ...{ nextOffset: w.offset, failure: null, isEmpty: true },
