@@ -102,7 +102,8 @@ export class PartitionActor<F extends Fold = Fold> {
     if (this.nextOffset === this.snapshotOffset) return 0;
     if (this.#snapshotCost === null) return null;
     const { busyMs, actors } = this.#snapshotCost;
-    return busyMs * Math.max(1, this.#actors() / Math.max(1, actors));
+    // Not in proportion: the first snapshot of a process is of few actors and takes long, since its code is cold.
+    return busyMs + Math.max(0, this.#actors() - actors) * limits.snapshotActorMs;
   }
 
   #actors(): number {
