@@ -58,8 +58,8 @@ export const limits = {
 
   /** Percent of a host's time that taking snapshots may take; with more state they are taken less often. */
   snapshotSharePercentMax: 5,
-  /** CPU time that each actor which came since the last snapshot is taken to add to the next one. */
-  snapshotActorMs: 0.005,
+  /** Actors which came since the last snapshot that are taken to add a millisecond of CPU time to the next one. */
+  snapshotActorsPerMs: 200,
   /**
    * Records that a new owner has folded within a sixth of the interval, or a third, at which it is snapshotted then
    * already: where owners die again and again, or snapshots were lost, a partition would never get on otherwise.

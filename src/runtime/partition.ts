@@ -103,7 +103,7 @@ export class PartitionActor<F extends Fold = Fold> {
     if (this.#snapshotCost === null) return null;
     const { busyMs, actors } = this.#snapshotCost;
     // Not in proportion: the first snapshot of a process is of few actors and takes long, since its code is cold.
-    return busyMs + Math.max(0, this.#actors() - actors) * limits.snapshotActorMs;
+    return busyMs + Math.max(0, this.#actors() - actors) / limits.snapshotActorsPerMs;
   }
 
   #actors(): number {
