@@ -3,14 +3,15 @@
  * services, so that nobody else's are disturbed.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { messageOf } from "../../src/errors.ts";
 import type { Services } from "../../src/commands/services.ts";
+import { isRunning, lastWords, launch, type Launched } from "../../src/commands/services/launched.ts";
 import { fromUtf8, utf8 } from "../../src/ids.ts";
 import { type KafkaLogOptions, openKafkaLog } from "../../src/log/kafka/log.ts";
-import type { Log } from "../../src/log/port.ts";
+import type { Log, NewRecord } from "../../src/log/port.ts";
 import { systemClock } from "../../src/time.ts";
 import { codeOf, eventually } from "../conformance/eventually.ts";
 import { groupRecorder } from "../conformance/group_recorder.ts";
@@ -20,14 +21,15 @@ const patienceMs = 2_000;
 
 let own: Borrowed;
 let services: Services;
-const started: number[] = [];
+let broker: Launched;
 
 before(async () => {
   own = await ownServices();
   services = own.services;
+  broker = services.processes.find((p) => p.name === "kafka 1")!;
 });
 after(async () => {
-  for (const pid of started) if (isThere(pid)) process.kill(pid, "SIGKILL");
+  if (isRunning(broker)) process.kill(broker.pid, "SIGKILL");
   await own.giveBack();
 });
 
@@ -39,33 +41,38 @@ const open = (options: Partial<KafkaLogOptions> = {}) =>
     ...options,
   });
 
-const brokerPid = () => started.at(-1) ?? services.processes.find((p) => p.name === "kafka 1")!.pid;
-
 /** Kills the broker as a power cut of its process would; the result begins it again with the same command line. */
 async function kill(): Promise<() => Promise<void>> {
-  const pid = brokerPid();
-  const [program, ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
-  process.kill(pid, "SIGKILL");
-  await eventually("the broker is gone", () => !isThere(pid));
+  const command = readFileSync(`/proc/${broker.pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+  process.kill(broker.pid, "SIGKILL");
+  await eventually("the broker is gone", () => !isRunning(broker));
   return async () => {
-    const child = spawn(program!, args, { stdio: "ignore", detached: true });
-    await new Promise((resolve) => child.once("spawn", resolve));
-    child.unref();
-    started.push(child.pid!);
+    broker = await launch(broker.name, command, broker);
   };
+}
+
+/** Says on failure whether the broker is there, what it wrote last, and what else is known. */
+async function eventuallyServed(what: string, condition: () => boolean, known = () => ""): Promise<void> {
+  try {
+    await eventually(what, condition, 180_000);
+  } catch (error) {
+    const state = isRunning(broker) ? "runs" : "has ended";
+    throw new Error(`${messageOf(error)}; the broker ${state}: ${await lastWords(broker)}; ${known()}`);
+  }
+}
+
+async function refusalOf(log: Log, records: NewRecord[]): Promise<string | null> {
+  try {
+    await log.append(records);
+    return null;
+  } catch (error) {
+    return `${(error as { code?: string }).code}: ${messageOf(error)}`;
+  }
 }
 
 async function wentBy(ms: number): Promise<void> {
   const startedMs = systemClock.monotonicMs();
   await eventually("time went by", () => systemClock.monotonicMs() - startedMs > ms);
-}
-
-function isThere(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
-  } catch {
-    return false;
-  }
 }
 
 describe("a producer and a reader", () => {
@@ -75,9 +82,9 @@ describe("a producer and a reader", () => {
 
   const faults: [what: string, fault: () => Promise<void>][] = [
     ["a broker that does not answer for three time-outs", async () => {
-      process.kill(brokerPid(), "SIGSTOP");
+      process.kill(broker.pid, "SIGSTOP");
       await wentBy(3_500);
-      process.kill(brokerPid(), "SIGCONT");
+      process.kill(broker.pid, "SIGCONT");
     }],
     ["a broker that is killed and begun again", async () => await (await kill())()],
     ["a time without any broker, longer than the patience of every operation", async () => {
@@ -111,26 +118,28 @@ describe("a producer and a reader", () => {
         for (let n = 0; !isOver; n++) {
           const value = String(n).padStart(6, "0");
           const call = [0, 1].map((partition) => ({ topic, partition, key: null, value: utf8(value) }));
-          for (let code = await codeOf(() => log.append(call)); !code.startsWith("none");) {
-            refusals.push(code);
-            code = await codeOf(() => log.append(call));
-          }
-          appended.push(value);
+          let refusal = await refusalOf(log, call);
+          for (; refusal !== null && !isOver; refusal = await refusalOf(log, call)) refusals.push(refusal);
+          if (refusal === null) appended.push(value);
         }
       })();
-      await eventually("appends go through", () => appended.length > 50);
-      await fault();
-      const count = appended.length;
-      await eventually("appends go through again", () => appended.length > count + 50, 180_000);
-      isOver = true;
-      await appending;
+      try {
+        await eventually("appends go through", () => appended.length > 50);
+        await fault();
+        const count = appended.length;
+        const lastRefusals = () => refusals.slice(-3).join("; ");
+        await eventuallyServed("appends go through again", () => appended.length > count + 50, lastRefusals);
+      } finally {
+        isOver = true;
+        await appending;
+      }
       const inAll = () => read.every((values) => values.includes(appended.at(-1)!));
-      await eventually("the last record was read", inAll, 180_000);
+      await eventuallyServed("the last record was read", inAll);
       for (const values of read) {
         const firsts = [...new Set(values)];
         assert.deepEqual(firsts, appended, `nothing lost, in order (${refusals.length} calls refused)`);
       }
-      assert.ok(refusals.every((code) => code === "log_unavailable"), refusals.join());
+      assert.ok(refusals.every((refusal) => refusal.startsWith("log_unavailable: ")), refusals.join());
       await member.commit([{ topic, partition: 0, offset: 5, metadata: "" }]);
       await member.leave();
       assert.deepEqual([...recorder.breaches, ...recorder.errors], []);
@@ -151,7 +160,7 @@ describe("a producer and a reader", () => {
     await wentBy(patienceMs);
     assert.deepEqual([recorder.errors, recorder.offsets.get(0)], [[], undefined]);
     await begin();
-    await eventually("it is read", () => recorder.offsets.get(0)?.length === 1, 180_000);
+    await eventuallyServed("it is read", () => recorder.offsets.get(0)?.length === 1);
     await member.leave();
     assert.deepEqual([...recorder.breaches, ...recorder.errors], []);
   });
