@@ -22,6 +22,7 @@ const patienceMs = 2_000;
 let own: Borrowed;
 let services: Services;
 let broker: Launched;
+let command: string[];
 
 before(async () => {
   own = await ownServices();
@@ -43,21 +44,31 @@ const open = (options: Partial<KafkaLogOptions> = {}) =>
 
 /** Kills the broker as a power cut of its process would; the result begins it again with the same command line. */
 async function kill(): Promise<() => Promise<void>> {
-  const command = readFileSync(`/proc/${broker.pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+  command = readFileSync(`/proc/${broker.pid}/cmdline`, "utf8").split("\0").slice(0, -1);
   process.kill(broker.pid, "SIGKILL");
   await eventually("the broker is gone", () => !isRunning(broker));
-  return async () => {
-    broker = await launch(broker.name, command, broker);
-  };
+  return begin;
 }
 
-/** Says on failure whether the broker is there, what it wrote last, and what else is known. */
+async function begin(): Promise<void> {
+  broker = await launch(broker.name, command, broker);
+}
+
+/** Begins a broker anew that ended by itself, as its supervisor would. Says on failure what is known of it. */
 async function eventuallyServed(what: string, condition: () => boolean, known = () => ""): Promise<void> {
+  let begunAnew = 0;
+  const served = async () => {
+    if (!isRunning(broker)) {
+      await begin();
+      begunAnew++;
+    }
+    return condition();
+  };
   try {
-    await eventually(what, condition, 180_000);
+    await eventually(what, served, 180_000);
   } catch (error) {
-    const state = isRunning(broker) ? "runs" : "has ended";
-    throw new Error(`${messageOf(error)}; the broker ${state}: ${await lastWords(broker)}; ${known()}`);
+    const broken = `the broker was begun anew ${begunAnew} times and wrote: ${await lastWords(broker)}`;
+    throw new Error(`${messageOf(error)}; ${broken}; ${known()}`);
   }
 }
 
