@@ -63,7 +63,7 @@ export function createCityView(handles: Handles, { city, hours }: Wanted, show: 
   }
 
   return async (): Promise<CityView | Refused> => {
-    await handles.fleet?.refresh(pageAgeMsMax);
+    await handles.fleet?.refreshCities(pageAgeMsMax);
     const row = cityRow(handles, city);
     if (row === null) return refuse("city_not_found", "no window of this city is known to this node");
     const newest = row.closed ?? row.live!;

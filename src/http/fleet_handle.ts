@@ -68,6 +68,8 @@ export type Fleet = {
   ask(node: OtherNode, asking: Asking): Promise<NodeAnswer | null>;
   /** Asks all nodes for their partitions unless what was seen last is at most that old. Never rejects. */
   refresh(ageMsMax: number): Promise<void>;
+  /** The same for who shows cities: where this process folds all of them, nobody else's answer is waited for. */
+  refreshCities(ageMsMax: number): Promise<void>;
   /** What was seen last; null before the first time, and when that is too long ago to be shown. */
   seen(): FleetSeen | null;
   ledgers(): Promise<Reported<LedgerAnswer>[]>;

@@ -77,18 +77,25 @@ export function wholeWatermarks(
   heard: readonly Report[],
   before: CityWatermarks,
 ): CityWatermarks {
-  const folding = (p: PartitionView) =>
-    p.stage === "cities" && (p.state === "running" || p.state === "warming_up");
-  const owners = heard.filter(({ partitions }) => partitions.some(folding));
-  const covered = new Set(owners.flatMap(({ partitions }) => partitions.filter(folding).map(nameOf)));
-  if (seats.some((seat) => seat.stage === "cities" && !covered.has(nameOf(seat)))) return before;
-  const known = owners.map(({ watermarks }) => watermarks);
+  if (!haveCities(seats, heard)) return before;
+  const known = heard.filter(({ partitions }) => partitions.some(isFoldingCities)).map(({ watermarks }) =>
+    watermarks
+  );
   return {
     rides: lowest(known.map(({ rides }) => rides)),
     all: lowest(known.map(({ all }) => all)),
     held_by: known.filter(({ held_by }) => held_by !== null).toSorted(slowestFirst)[0]?.held_by ?? null,
   };
 }
+
+/** Whether those heard fold every partition of cities that there is. */
+export function haveCities(seats: readonly Seat[], heard: readonly Report[]): boolean {
+  const folded = new Set(heard.flatMap(({ partitions }) => partitions.filter(isFoldingCities).map(nameOf)));
+  return seats.every((seat) => seat.stage !== "cities" || folded.has(nameOf(seat)));
+}
+
+const isFoldingCities = ({ stage, state }: PartitionView): boolean =>
+  stage === "cities" && (state === "running" || state === "warming_up");
 
 function slowestFirst({ rides: a }: CityWatermarks, { rides: b }: CityWatermarks): number {
   return a === b ? 0 : (a ?? "") < (b ?? "") ? -1 : 1;

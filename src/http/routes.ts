@@ -174,7 +174,7 @@ export function routes(needs: RouteNeeds): Route[] {
     read("/v1/alerts/silences", "The silences in force.", () => silences(handles)),
     ...noteRoutes(needs),
     read("/v1/stream", "Changes as they happen, as server-sent events.", async (request, _, url) => {
-      await handles.fleet?.refresh(state.pageAgeMsMax);
+      await handles.fleet?.refreshCities(state.pageAgeMsMax);
       return streams.open(request, url);
     }, ["events"]),
     read("/metrics", "Metrics of this process, as Prometheus reads them.", () => scrape(handles)),

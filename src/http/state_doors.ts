@@ -44,14 +44,14 @@ function shown<T>(local: Looked<T>, show: (view: T) => T[]): Looked<T> {
 }
 
 export async function cities(handles: Handles): Promise<Response> {
-  await handles.fleet?.refresh(pageAgeMsMax);
+  await handles.fleet?.refreshCities(pageAgeMsMax);
   return Response.json({ watermarks: handles.watermarks(), cities: cityRows(handles) });
 }
 
 export async function city(handles: Handles, given: string): Promise<Response> {
   const name = pathText(given, "city");
   if (!name.ok) return refusalResponse(name);
-  await handles.fleet?.refresh(pageAgeMsMax);
+  await handles.fleet?.refreshCities(pageAgeMsMax);
   const row: CityRow | null = cityRow(handles, name.value);
   if (row === null) {
     return refusalResponse(refuse("city_not_found", "no window of this city is known to this node"));

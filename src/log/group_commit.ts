@@ -17,10 +17,12 @@ import { messageOf, WaymarkError } from "../errors.ts";
 import type { SqliteFile } from "../sqlite_file.ts";
 import { breathe, type Clock } from "../time.ts";
 import type { Committed, NewRecord } from "./port.ts";
-import type { StoredPartition } from "./sqlite_partitions.ts";
+import type { StoredBatch, StoredPartition } from "./sqlite_partitions.ts";
 
 /** Bytes waiting for a commit at which the next call has it made first. */
 const waitingBytesMax = 8 * 1024 * 1024;
+/** Size up to which the last batch of a partition is held in memory. */
+const newestBytesMax = 64 * 1024;
 
 export type GroupCommit = {
   /** `targets[i]` is the partition of `records[i]`. */
@@ -37,7 +39,7 @@ type Round = {
   done: PromiseWithResolvers<void>;
 };
 
-type Written = { partition: StoredPartition; end: number; bytes: number };
+type Written = { partition: StoredPartition; end: number; bytes: number; newest: StoredBatch | null };
 
 export function groupCommit(
   file: SqliteFile,
@@ -99,7 +101,7 @@ export function groupCommit(
       done.reject(error);
       return;
     }
-    for (const { partition, end } of written) partition.end = end;
+    for (const { partition, end, newest } of written) Object.assign(partition, { end, newest });
     done.resolve();
     durable(touched);
   }
@@ -114,10 +116,12 @@ export function groupCommit(
   function writePartition(partition: StoredPartition): Written {
     let end = partition.writtenEnd;
     let bytes = 0;
+    let newest: StoredBatch | null = null;
     for (const batch of partition.writer.take()) {
       const base = end;
       end += batch.count;
       bytes += batch.bytes.length;
+      newest = batch.bytes.length > newestBytesMax ? null : { base, end, bytes: batch.bytes.slice() };
       insertBatch.run(
         partition.id,
         base,
@@ -128,7 +132,7 @@ export function groupCommit(
         batch.bytes,
       );
     }
-    return { partition, end, bytes };
+    return { partition, end, bytes, newest };
   }
 
   function abandon(round: Round, error: unknown): void {

@@ -81,6 +81,7 @@ export function memoryLog({ clock }: { clock: Clock }): MemoryLog {
     },
     bounds: async (name) => topic(name).map((p) => ({ start: p.start, end: endOf(p) })),
     read: async (tp, offset, maxRecords) => readFrom(partition(tp), offset, maxRecords),
+    hasMore: (tp, offset) => end(tp) > offset,
     async offsetAt(tp, timeMs) {
       return partition(tp).records.find((r) => r.timestampMs >= timeMs)?.offset ?? end(tp);
     },

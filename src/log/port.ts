@@ -103,12 +103,17 @@ export type Log = {
   partitionCount(topic: string): Promise<number | null>;
   /**
    * Resolves when every record is durable. Records of one call and one partition get consecutive offsets in order. Their
-   * bytes are read until it has resolved, and must stay as they are.
+   * bytes must stay as they are for good: readers of the same process may be given them.
    */
   append(records: NewRecord[]): Promise<void>;
   bounds(topic: string): Promise<LogBounds[]>;
   /** At most `maxRecords` from `offset` on; empty at the log end. Throws log_trimmed below the log start. */
   read(tp: TopicPartition, offset: number, maxRecords: number): Promise<LogRecord[]>;
+  /**
+   * False when nothing at or after `offset` is known of: whoever waits for `appended` need not read then, since what is
+   * not known of yet ends that wait. Asks nobody; true where nothing is known.
+   */
+  hasMore(tp: TopicPartition, offset: number): boolean;
   /** The first offset whose record time is at or after `timeMs`; the log end if there is none. */
   offsetAt(tp: TopicPartition, timeMs: number): Promise<number>;
   join(options: JoinOptions): Promise<Membership>;

@@ -96,6 +96,7 @@ export function openSqliteLog({ clock, fsync, ...options }: SqliteLogOptions): S
     append: async (records) => await commits.append(records, records.map(open().of)),
     bounds: async (topic) => open().ofTopic(topic).map(({ start, end }) => ({ start, end })),
     read: async (tp, offset, maxRecords) => guarded(() => reading.read(open().of(tp), offset, maxRecords)),
+    hasMore: (tp, offset) => open().of(tp).end > offset,
     offsetAt: async (tp, timeMs) => guarded(() => reading.offsetAt(open().of(tp), timeMs)),
     join: async (options) => {
       open();

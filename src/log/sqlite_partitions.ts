@@ -40,7 +40,11 @@ export type StoredPartition = TopicPartition & LogBounds & {
   writer: BatchWriter;
   /** Where the last read stopped inside a batch. */
   cursor: BatchCursor | null;
+  /** The last batch on the disk, unless it is large or was not written by this process: most readers want that one. */
+  newest: StoredBatch | null;
 };
+
+export type StoredBatch = { base: number; end: number; bytes: Uint8Array };
 
 export type SqlitePartitions = {
   all(): StoredPartition[];
@@ -142,5 +146,6 @@ function storedPartition(row: PartitionRow): StoredPartition {
     storedBytes: row.stored_bytes,
     writer: batchWriter(),
     cursor: null,
+    newest: null,
   };
 }

@@ -45,9 +45,22 @@ export function sqliteReading({ db }: SqliteFile): SqliteReading {
     }
     const next = offset + records.length;
     if (records.length < recordsMax && next < partition.end) {
-      readBatches(partition, next, records, recordsMax);
+      if (!readNewest(partition, next, records, recordsMax)) {
+        readBatches(partition, next, records, recordsMax);
+      }
     }
     return records;
+  }
+
+  /** Whether the record at `offset` is in the batch that is held in memory. */
+  function readNewest(partition: StoredPartition, offset: number, into: LogRecord[], recordsMax: number) {
+    const { newest } = partition;
+    if (newest === null || offset < newest.base || offset >= newest.end) return false;
+    const cursor = { bytes: newest.bytes, offset: newest.base, position: 0, end: newest.end };
+    if (offset > newest.base) skipTo(cursor, offset);
+    readRecords(cursor, into, recordsMax);
+    remember(partition, cursor);
+    return true;
   }
 
   function readBatches(partition: StoredPartition, offset: number, into: LogRecord[], recordsMax: number) {

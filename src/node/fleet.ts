@@ -15,7 +15,7 @@ import {
   partitionsAnswer,
 } from "../../schemas/http.ts";
 import type { Fleet, FleetSeen, OtherNode, Reported, Seat, StageName } from "../http/fleet_handle.ts";
-import { wholeWatermarks } from "../http/fleet_view.ts";
+import { haveCities, wholeWatermarks } from "../http/fleet_view.ts";
 import { fromUtf8 } from "../ids.ts";
 import type { Log } from "../log/port.ts";
 import { type Clock, secondMs } from "../time.ts";
@@ -110,6 +110,13 @@ export function createFleet(options: FleetOptions): Fleet {
 
   const ageMs = (): number => seen === null ? Infinity : clock.monotonicMs() - seen.atMs;
 
+  async function refresh(ageMsMax: number): Promise<void> {
+    const age = ageMs();
+    if (age < Math.min(renewMs, ageMsMax)) return;
+    refreshing ??= renew();
+    if (age > ageMsMax) await refreshing;
+  }
+
   return {
     address,
     seats,
@@ -120,11 +127,14 @@ export function createFleet(options: FleetOptions): Fleet {
       const bounds = { node, clock, withinMs: asking.withinMs ?? actorMsMax, bytesMax: actorBytesMax };
       return await bounded(() => askNode(address, asking, bounds));
     },
-    async refresh(ageMsMax) {
-      const age = ageMs();
-      if (age < Math.min(renewMs, ageMsMax)) return;
-      refreshing ??= renew();
-      if (age > ageMsMax) await refreshing;
+    refresh,
+    async refreshCities(ageMsMax) {
+      const refreshed = refresh(ageMsMax);
+      if (ageMs() <= ageMsMax) return;
+      const own = options.own();
+      if (!haveCities(seats, [own])) return await refreshed;
+      watermarks = own.watermarks;
+      if (seen !== null) seen = { ...seen, watermarks };
     },
     seen: () => ageMs() > seenMsMax ? null : seen,
     ledgers: () => reports("/v1/ledger", ledgerAnswer),

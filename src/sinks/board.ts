@@ -53,6 +53,8 @@ export type RunningBoard = Board & {
 };
 
 const retryMs = secondMs;
+/** How long what was read is taken in before others run. */
+const sliceMs = 4;
 /** Cells come once a minute; older ones are no news. */
 const cellsBackMs = 15 * minuteMs;
 /** Facts of finished rides read back at the start, of each partition. */
@@ -259,19 +261,21 @@ async function follow(reading: Reading & { signal: AbortSignal }, followed: Foll
  * each answer of a broker is waited for longer than it takes to be read.
  */
 async function readOn({ log, clock, signal }: Reading, { topic, next, take }: Followed): Promise<void> {
-  let open = next.map((_, partition) => partition);
+  const hasMore = (partition: number) => log.hasMore({ topic, partition }, next[partition]!);
+  let open = next.map((_, partition) => partition).filter(hasMore);
+  let sliceFromMs = clock.monotonicMs();
   while (open.length > 0 && signal?.aborted !== true) {
     const read = await Promise.all(
       open.map((partition) => readNext(log, { topic, partition }, next[partition]!)),
     );
-    const full: number[] = [];
     for (const [i, records] of read.entries()) {
       if (records.length === 0) continue;
       next[open[i]!] = records.at(-1)!.offset + 1;
       take(records);
-      full.push(open[i]!);
+      if (clock.monotonicMs() - sliceFromMs <= sliceMs) continue;
       await sliceTurn(clock);
+      sliceFromMs = clock.monotonicMs();
     }
-    open = full;
+    open = open.filter((partition, i) => read[i]!.length > 0 && hasMore(partition));
   }
 }

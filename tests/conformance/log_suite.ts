@@ -40,6 +40,9 @@ export function numbered(topic: string, { partition = 0, count = 1, from = 0 } =
   }));
 }
 
+const plain = ({ offset, key, value, headers, timestampMs }: LogRecord) =>
+  [offset, key && fromUtf8(key), fromUtf8(value), headers, timestampMs] as const;
+
 export const valuesOf = (records: LogRecord[]) => records.map((r) => fromUtf8(r.value));
 
 export function logSuite(name: string, open: OpenLog): void {
@@ -156,12 +159,30 @@ function recordsSuite(open: OpenLog): void {
       }
     });
 
-    it("append keeps what was handed in, whatever the caller does with its buffer afterwards", async () => {
+    it("whoever waits for appends is given what any other reader is given", async () => {
       const { log, topic } = under();
-      const value = text("before");
-      await log.append([{ topic, partition: 0, key: null, value }]);
-      value.fill(0);
-      assert.deepEqual(valuesOf(await log.read(tp(), 0, 1)), ["before"]);
+      const stop = new AbortController();
+      const waited = log.appended(topic, stop.signal);
+      await log.append([
+        {
+          topic,
+          partition: 0,
+          key: text("k"),
+          value: text("v"),
+          headers: { reason: "zu spät" },
+          timestampMs: 7,
+        },
+        { topic, partition: 0, key: null, value: text(""), headers: {} },
+      ]);
+      await log.append(numbered(topic, { count: 30 }));
+      const own = await readRecords(log, tp(), 32);
+      stop.abort();
+      await waited;
+      const { reopen } = under();
+      const others = reopen === undefined ? own : await readRecords(await reopen(), tp(), 32);
+      assert.deepEqual(own.map(plain), others.map(plain));
+      assert.deepEqual(plain(own[0]!), [0, "k", "v", { reason: "zu spät" }, 7]);
+      assert.deepEqual(plain(own[1]!).slice(0, 4), [1, null, "", null]);
     });
 
     it("read begins in the middle of a batch, stops at maxRecords, and is empty at the end", async () => {
@@ -278,6 +299,9 @@ async function compareWithArrays(under: LogUnderTest, steps: Step[]): Promise<vo
   let { log } = under;
   const model: [string | null, string, number][][] = [[], [], []];
   await log.ensureTopics([{ topic, partitions: 3, retentionMs: 60_000 }]);
+  // Those who wait for appends may be given what this process appended itself.
+  const stop = new AbortController();
+  const waited = [log.appended(topic, stop.signal)];
   for (const step of steps) {
     if (step.do === "append") {
       // The calls of a step are made at once: in order, because they are begun in order.
@@ -302,20 +326,28 @@ async function compareWithArrays(under: LogUnderTest, steps: Step[]): Promise<vo
       const found = model[step.partition]!.findIndex(([, , timeMs]) => timeMs >= step.timeMs);
       const expected = found < 0 ? model[step.partition]!.length : found;
       assert.equal(await log.offsetAt({ topic, partition: step.partition }, step.timeMs), expected);
-    } else if (under.reopen !== undefined) log = await under.reopen();
+    } else if (under.reopen !== undefined) {
+      log = await under.reopen();
+      waited.push(log.appended(topic, stop.signal));
+    }
   }
+  stop.abort();
+  await Promise.all(waited);
   assert.deepEqual((await log.bounds(topic)).map((b) => b.end), model.map((rows) => rows.length));
 }
 
 /** A log may hand out fewer records than asked for, but not none before its end. */
 async function readAll(log: Log, tp: TopicPartition, { from, count }: { from: number; count: number }) {
-  const rows: [number, string | null, string, number][] = [];
-  while (rows.length < count) {
-    const records = await log.read(tp, from + rows.length, count - rows.length);
-    if (records.length === 0) break;
-    for (const r of records) {
-      rows.push([r.offset, r.key && fromUtf8(r.key), fromUtf8(r.value), r.timestampMs]);
-    }
+  const records = await readRecords(log, tp, count, from);
+  return records.map((r) => [r.offset, r.key && fromUtf8(r.key), fromUtf8(r.value), r.timestampMs]);
+}
+
+async function readRecords(log: Log, tp: TopicPartition, count: number, from = 0): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  while (records.length < count) {
+    const more = await log.read(tp, from + records.length, count - records.length);
+    if (more.length === 0) break;
+    records.push(...more);
   }
-  return rows;
+  return records;
 }

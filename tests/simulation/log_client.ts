@@ -122,6 +122,7 @@ export function logClient(options: LogClientOptions): Log {
     bounds: (topic) =>
       ask("bounds", () => broker.partitions(topic).map(({ start, end }) => ({ start, end }))),
     read: (tp, offset, max): Promise<LogRecord[]> => ask("read", () => broker.read(tp, offset, max)),
+    hasMore: (tp, offset) => broker.partition(tp).end > offset,
     offsetAt: (tp, timeMs) => ask("look up a time", () => broker.offsetAt(tp, timeMs)),
     async join(join) {
       refuseClosed();

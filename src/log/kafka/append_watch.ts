@@ -3,7 +3,8 @@
  * looking up log ends while anybody waits.
  *
  * The invariant: an append between a reader's last read and its waiting is not missed. So what counts as new is
- * measured from the log ends that the reads have seen, not from the first look.
+ * measured from the log ends that reads and own appends have seen, not from the first look; and whoever is woken reads
+ * up to the end that was seen.
  */
 import type { Clock } from "../../time.ts";
 import { appendWaiters } from "../append_waiters.ts";
@@ -12,8 +13,10 @@ import type { TopicPartition } from "../port.ts";
 export type AppendWatch = {
   wait(topic: string, signal?: AbortSignal): Promise<void>;
   wake(topic: string): void;
-  /** A read has come to know where the log ends. */
+  /** A read or an append has come to know where the log ends. */
   saw(tp: TopicPartition, end: number): void;
+  /** Where the log ends, as far as anybody has seen; undefined before that. */
+  endSeen(tp: TopicPartition): number | undefined;
   close(): void;
 };
 
@@ -29,8 +32,8 @@ export function appendWatch(
     while ((waiting.get(topic) ?? 0) > 0 && !over.signal.aborted) {
       try {
         const found = await ends(topic);
-        const before = seen.get(topic) ?? [];
-        seen.set(topic, found);
+        const before = [...seen.get(topic) ?? []];
+        found.forEach((end, partition) => saw({ topic, partition }, end));
         if (found.some((end, partition) => end > (before[partition] ?? end))) waiters.wake(topic);
       } catch {
         // The next look will tell.
@@ -38,6 +41,13 @@ export function appendWatch(
       await clock.sleep(pollMs, over.signal);
     }
     waiting.delete(topic);
+  }
+
+  /** What was asked for before an append may be answered after it. */
+  function saw({ topic, partition }: TopicPartition, end: number): void {
+    const ends = seen.get(topic) ?? [];
+    ends[partition] = Math.max(end, ends[partition] ?? 0);
+    seen.set(topic, ends);
   }
 
   return {
@@ -50,11 +60,8 @@ export function appendWatch(
       if (waiting.has(topic)) waiting.set(topic, waiting.get(topic)! - 1);
     },
     wake: waiters.wake,
-    saw({ topic, partition }, end) {
-      const ends = seen.get(topic) ?? [];
-      ends[partition] = end;
-      seen.set(topic, ends);
-    },
+    saw,
+    endSeen: ({ topic, partition }) => seen.get(topic)?.[partition],
     close() {
       over.abort();
       waiters.close();

@@ -4,7 +4,7 @@
  *   library.ts   what is taken from kafkajs                  nodes.ts        connections, leaders, coordinators
  *   producer.ts  append, by way of batching.ts               certificate.ts  why a broker's was not taken
  *                and batch_encoder.ts                        fetch.ts        one fetch, taken apart
- *   reads.ts     read                                        topic_table.ts  topics made and verified
+ *   reads.ts     read, but for own_appends.ts                topic_table.ts  topics made and verified
  *   offsets.ts   bounds, offsetAt, committed                 group_view.ts   members
  *   join: group_member.ts ─► membership_loop.ts (rebalance.ts) and partition_reader.ts, fed by fetcher.ts
  *
@@ -22,6 +22,7 @@ import { logClock } from "./log_clock.ts";
 import { kafkaNodes } from "./nodes.ts";
 import { boundsOf, committedOf, endsOf, offsetAt } from "./offsets.ts";
 import { type KafkaLogOptions, timingDefaults } from "./options.ts";
+import { ownAppends } from "./own_appends.ts";
 import { kafkaProducer, type SizeSetting } from "./producer.ts";
 import { kafkaReads } from "./reads.ts";
 import { topicTable } from "./topic_table.ts";
@@ -62,6 +63,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     pollMs: timing.appendedPollMs,
     ends: async (topic) => endsOf(nodes, topic, numbers(await nodes.partitionCount(topic))),
   });
+  const own = ownAppends();
   const producer = kafkaProducer({
     ...patience,
     nodes,
@@ -71,6 +73,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     nowMs: time.nowMs,
     acknowledged: time.acknowledged,
     appended: appends.wake,
+    placed(tp, batch) {
+      own.keep(tp, batch);
+      appends.saw(tp, batch.base + batch.messages.length);
+    },
     sizeSetting,
   });
 
@@ -184,8 +190,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     read: (tp, offset, maxRecords) =>
       attempt(`cannot read ${tp.topic}/${tp.partition}`, async () => {
         await topics.refuseMissing(tp);
-        return await reads.read(tp, offset, maxRecords);
+        const kept = own.read(tp, offset, maxRecords);
+        return kept.length > 0 ? kept : await reads.read(tp, offset, maxRecords);
       }),
+    hasMore: (tp, offset) => (appends.endSeen(tp) ?? Infinity) > offset,
     offsetAt: (tp, timeMs) =>
       attempt(`cannot find ${timeMs} in ${tp.topic}/${tp.partition}`, () => offsetAt(nodes, tp, timeMs)),
     async join(options) {
@@ -199,7 +207,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
         return await committedOf(nodes, group, { topic, partitions });
       }),
     clockMs: time.nowMs,
-    appended: (topic, signal) => appends.wait(topic, signal),
+    appended(topic, signal) {
+      own.follow(topic);
+      return appends.wait(topic, signal);
+    },
     async close() {
       if (over.signal.aborted) return;
       over.abort(new WaymarkError("log_unavailable", "the log is closed"));

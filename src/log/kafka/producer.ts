@@ -29,6 +29,7 @@ import { topicMissing } from "../refusals.ts";
 import { code, mayPass, type Patience, pauseMs, refuse, unavailable } from "./failures.ts";
 import { kafkaError, produce } from "./library.ts";
 import type { Nodes } from "./nodes.ts";
+import type { OwnAppends } from "./own_appends.ts";
 
 export type Producer = {
   append(records: readonly NewRecord[]): Promise<void>;
@@ -48,6 +49,8 @@ export type ProducerOptions = Patience & {
   /** The broker stamped an acknowledged record batch with this time. */
   acknowledged(appendedMs: number): void;
   appended(topic: string): void;
+  /** An acknowledged record batch, where it is known at which offset. */
+  placed: OwnAppends["keep"];
   /** The setting that bounds a record batch of the topic, now; null when the brokers do not tell. */
   sizeSetting(topic: string): Promise<SizeSetting | null>;
 };
@@ -60,7 +63,7 @@ type Answered = { done: Batch[]; tooLarge: Batch[]; failures: Error[] };
 type Produced = {
   topics: {
     topicName: string;
-    partitions: { partition: number; errorCode: number; logAppendTime: string }[];
+    partitions: { partition: number; errorCode: number; baseOffset: string; logAppendTime: string }[];
   }[];
 };
 
@@ -223,11 +226,10 @@ export function kafkaProducer(options: ProducerOptions): Producer {
   async function sendTo(leader: number, batches: Batch[]): Promise<Answered> {
     if (leader < 0) throw new Error("a partition has no leader");
     const frame = { compression: options.compression, ...identity! };
-    const encoded = batches.map(({ topic, partition, records, firstSequence }) => ({
-      topic,
-      partition,
-      batch: encodeBatch(records.map((record) => record.message), { ...frame, firstSequence }),
-    }));
+    const encoded = batches.map(({ topic, partition, records, firstSequence }) => {
+      const messages = records.map((record) => record.message);
+      return { topic, partition, messages, batch: encodeBatch(messages, { ...frame, firstSequence }) };
+    });
     const topicData = [...Map.groupBy(encoded, (b) => b.topic)].map(([topic, partitions]) => ({
       topic,
       partitions,
@@ -238,11 +240,17 @@ export function kafkaProducer(options: ProducerOptions): Producer {
     );
     const answered: Answered = { done: [], tooLarge: [], failures: [] };
     for (const { topicName, partitions } of topics) {
-      for (const { partition, errorCode, logAppendTime } of partitions) {
-        const batch = batches.find((b) => b.topic === topicName && b.partition === partition)!;
+      for (const { partition, errorCode, baseOffset, logAppendTime } of partitions) {
+        const nth = batches.findIndex((b) => b.topic === topicName && b.partition === partition);
+        const batch = batches[nth]!;
         if (errorCode === code.none || errorCode === code.duplicateSequence) {
           sequences.set(nameOf(batch), (batch.firstSequence + batch.records.length) % sequenceMax);
-          if (Number(logAppendTime) > 0) options.acknowledged(Number(logAppendTime));
+          const stampedMs = Number(logAppendTime) > 0 ? Number(logAppendTime) : null;
+          if (stampedMs !== null) options.acknowledged(stampedMs);
+          // Of a repetition a broker need not know the offset.
+          if (errorCode === code.none && Number(baseOffset) >= 0) {
+            options.placed(batch, { base: Number(baseOffset), messages: encoded[nth]!.messages, stampedMs });
+          }
           options.appended(topicName);
           answered.done.push(batch);
         } else if (errorCode === code.messageTooLarge || errorCode === code.recordListTooLarge) {

@@ -76,6 +76,7 @@ function fleetOf(nodes: Record<string, Node>) {
       };
     },
     refresh: async () => {},
+    refreshCities: async () => {},
     seen: () => null,
     ledgers: async () => [],
   });
