@@ -2,7 +2,8 @@
  * Reading the embedded log: batches are fetched whole, records are handed out as views into them.
  *
  * A reader that takes a batch in several bites would fetch it as often; so each partition remembers the batch in
- * which the last read stopped, and where. Nobody reads beyond a partition's end: what is committed there is not yet on
+ * which the last read stopped, and where. The batch that was written last, which most readers want, is held in memory
+ * unless it is large. Nobody reads beyond a partition's end: what is committed there is not yet on
  * the disk.
  */
 import type { SqliteFile } from "../sqlite_file.ts";

@@ -138,12 +138,38 @@ describe("record batches of strangers", () => {
     assert.equal(recorder.empties[0]!.end, 9);
     await member.leave();
   });
+});
 
-  async function readAll(from: number): Promise<LogRecord[]> {
-    const records = await log.read(tp(), from, 1_000);
-    return records.length === 0 ? [] : [...records, ...await readAll(records.at(-1)!.offset + 1)];
+describe("who waits for appends of its own process and of others", () => {
+  for (const [stamps, name] of [["the broker stamps", "ride-events"], ["keeps stated times", "ride-facts"]]) {
+    it(`is given what a broker gives, on a topic that ${stamps}`, async () => {
+      const at = { topic: `${prefix}${name}`, partition: 0 };
+      const record = (value: string) => ({ ...at, key: utf8("k"), value: utf8(value) });
+      await log.ensureTopics([{ topic: at.topic, partitions: 1, retentionMs: 60_000 }]);
+      // A replay states times on every topic.
+      const [one, other] = [await open({ recordedTimes: true }), await open({ recordedTimes: true })];
+      const stop = new AbortController();
+      const waited = one.appended(at.topic, stop.signal);
+      for (let round = 0; round < 3; round++) {
+        await one.append([record(`own ${round}`), record(`own too ${round}`)]);
+        await other.append([record(`other ${round}`)]);
+        await one.append([{ ...record(`stated ${round}`), timestampMs: systemClock.nowMs() - minuteMs }]);
+      }
+      stop.abort();
+      await waited;
+      const [own, others] = [await readAll(0, { log: one, at }), await readAll(0, { log: other, at })];
+      assert.equal(others.length, 12);
+      assert.deepEqual(own, others);
+      assert.deepEqual([one.hasMore(at, 11), one.hasMore(at, 12)], [true, false]);
+      await Promise.all([one.close(), other.close()]);
+    });
   }
 });
+
+async function readAll(from: number, where = { log, at: tp() }): Promise<LogRecord[]> {
+  const records = await where.log.read(where.at, from, 1_000);
+  return records.length === 0 ? [] : [...records, ...await readAll(records.at(-1)!.offset + 1, where)];
+}
 
 describe("the request queue of kafkajs", () => {
   it("sets no timer while nothing waits to be sent", () => {

@@ -29,12 +29,17 @@ export function appendWatch(
   const over = new AbortController();
 
   async function poll(topic: string): Promise<void> {
+    let foundBefore: number[] = [];
     while ((waiting.get(topic) ?? 0) > 0 && !over.signal.aborted) {
       try {
         const found = await ends(topic);
+        // The topic was made anew: what was seen of it holds no longer.
+        const isAnew = found.some((end, partition) => end < (foundBefore[partition] ?? end));
+        if (isAnew) seen.delete(topic);
         const before = [...seen.get(topic) ?? []];
         found.forEach((end, partition) => saw({ topic, partition }, end));
-        if (found.some((end, partition) => end > (before[partition] ?? end))) waiters.wake(topic);
+        if (isAnew || found.some((end, partition) => end > (before[partition] ?? end))) waiters.wake(topic);
+        foundBefore = found;
       } catch {
         // The next look will tell.
       }

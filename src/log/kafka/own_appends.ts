@@ -13,7 +13,10 @@ import type { Message } from "./batch_encoder.ts";
 import { nameOf } from "./batching.ts";
 import { recordedAtHeader } from "./record_batch.ts";
 
-/** Bytes of keys and values kept in all; the oldest record batches leave first. A round of appends has half of it. */
+/**
+ * Bytes of keys and values kept in all; the oldest record batches leave first. A round of appends has half of it. They
+ * are parts of blocks (src/outgoing.ts) that hold what was written for other topics too, so that more memory is kept.
+ */
 const keptBytesMax = 8 * 1024 * 1024;
 
 export type OwnAppends = {
