@@ -28,9 +28,9 @@ const batch = encodeBatch(messages, { ...frame, compression: compressionCodes.lz
 const bare = encodeBatch(messages, { ...frame, compression: compressionCodes.none });
 const wanted = { from: 0, recordedTimes: true, aborted: [] };
 const ways: Record<string, () => Promise<LogRecord[]>> = {
-  "ours": async () => (await readRecordSet(batch, wanted)).records,
+  "ours": async () => [...(await readRecordSet(batch, wanted)).records],
   "kafkajs": () => kafkajsRecords(batch, 0),
-  "ours, not compressed": async () => (await readRecordSet(bare, wanted)).records,
+  "ours, not compressed": async () => [...(await readRecordSet(bare, wanted)).records],
   "kafkajs, not compressed": () => kafkajsRecords(bare, 0),
 };
 const micros = new Map(Object.keys(ways).map((name) => [name, [] as number[]]));

@@ -24,6 +24,13 @@ export type LogRecord = {
 
 export type RecordHeaders = Record<string, string>;
 
+/** Records in the order of their offsets, as an array has them. Each may be made when it is asked for, and anew each time. */
+export type LogRecords = Iterable<LogRecord> & {
+  readonly length: number;
+  /** Counted from the end when negative; undefined where there is none. */
+  at(index: number): LogRecord | undefined;
+};
+
 /** A record on its way into a log. */
 export type NewRecord = {
   topic: string;
@@ -57,7 +64,7 @@ export type GroupHandlers = {
   /** The partition is ours: restore, then say at which offset to begin. */
   assigned(tp: TopicPartition): Promise<number>;
   /** In offset order, without gaps except those the log itself has. `end` = log end seen by this fetch. */
-  batch(tp: TopicPartition, records: LogRecord[], end: number): Promise<void>;
+  batch(tp: TopicPartition, records: LogRecords, end: number): Promise<void>;
   /** A fetch came back empty at the log end. `sentAtMs` = the log's clock when that fetch was sent. */
   empty(tp: TopicPartition, at: { end: number; sentAtMs: number }): Promise<void>;
   /** Given back in order: may still publish, snapshot and commit. */

@@ -12,7 +12,7 @@ import { Outbox } from "../fold.ts";
 import { contentHash, fingerprint } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
-import type { Commit, TopicPartition } from "../log/port.ts";
+import type { Commit, LogRecords, TopicPartition } from "../log/port.ts";
 import type { SnapshotKey, SnapshotStore } from "../snapshots/port.ts";
 import { metrics } from "../telemetry/metrics.ts";
 import type { Clock } from "../time.ts";
@@ -117,14 +117,15 @@ export class PartitionActor<F extends Fold = Fold> {
   }
 
   /** Whether the records moved the watermark: repeats and refused records do not, and leave a source as quiet as it was. */
-  async batch(records: LogRecord[], end: number): Promise<boolean> {
+  async batch(records: LogRecords, end: number): Promise<boolean> {
     let moved = false;
     await this.#inTurn(async () => {
       this.logEnd = end;
       const before = this.fold.status().watermarkMs;
       let folded = 0;
       let sliceFrom = this.#options.clock.monotonicMs();
-      for (const record of records) {
+      for (let i = 0; i < records.length; i++) {
+        const record = records.at(i)!;
         invariant(
           record.offset >= this.nextOffset,
           () => `offset ${record.offset} came after ${this.nextOffset - 1} was folded`,

@@ -18,7 +18,15 @@ import { fingerprint } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { limits } from "../limits.ts";
 import { messageOf, WaymarkError } from "../errors.ts";
-import type { Committed, GroupHandlers, Log, LogRecord, Membership, TopicPartition } from "../log/port.ts";
+import type {
+  Committed,
+  GroupHandlers,
+  Log,
+  LogRecord,
+  LogRecords,
+  Membership,
+  TopicPartition,
+} from "../log/port.ts";
 import { topicName, type TopicNaming } from "../log/topics.ts";
 import { metrics } from "../telemetry/metrics.ts";
 import { type Clock, secondMs } from "../time.ts";
@@ -192,10 +200,10 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
         lines,
         offsets,
         bytes: lines.reduce((sum, line) => sum + line.length, 0),
-        first: records[0]!.offset,
+        first: records.at(0)!.offset,
         next: positionAfter(last),
         arrivedMs,
-        logTimeMs: records[0]!.timestampMs,
+        logTimeMs: records.at(0)!.timestampMs,
       });
       if (feed.full()) holdBack(tp);
     },
@@ -354,15 +362,15 @@ const newProgress = (
 
 async function rowsOf(
   table: SinkTable,
-  records: LogRecord[],
+  records: LogRecords,
   source: RowSource,
   turn: () => Promise<void>,
 ): Promise<Pick<Chunk, "lines" | "offsets"> & { skipped: number }> {
   const lines: string[] = [];
   const offsets: number[] = [];
-  for (let i = 0; i < records.length; i++) {
-    if (i % sliceRecords === 0) await turn();
-    const record = records[i]!;
+  let taken = 0;
+  for (const record of records) {
+    if (taken++ % sliceRecords === 0) await turn();
     const row = table.row(record, source);
     if (row.ok) {
       lines.push(row.line);

@@ -55,7 +55,8 @@ export function groupRecorder(options: RecorderOptions = {}): Recorder {
       recorder.holding.add(tp.partition);
       return during(tp, `assigned ${tp.partition}`, () => options.from?.(tp) ?? 0);
     },
-    batch(tp, records, end) {
+    batch(tp, given, end) {
+      const records = [...given];
       const [first, last] = [records[0]!.offset, records.at(-1)!.offset];
       const seen = recorder.offsets.get(tp.partition) ?? [];
       recorder.offsets.set(tp.partition, [...seen, ...records.map((r) => r.offset)]);

@@ -115,7 +115,7 @@ describe("the embedded log, of what is not synced", () => {
       topics: ["t"],
       handlers: {
         assigned: async () => 0,
-        batch: async (_tp, records) => void handed.push(...texts(records)),
+        batch: async (_tp, records) => void handed.push(...texts([...records])),
         empty: async () => {},
         revoked: async () => {},
         lost() {},

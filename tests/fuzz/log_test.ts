@@ -27,7 +27,7 @@ const bodyFrom = 61;
 async function recordsIn(bytes: Uint8Array): Promise<LogRecord[] | null> {
   const wanted = { from: 0, recordedTimes: false, aborted: [] };
   try {
-    return (await readRecordSet(Buffer.from(bytes), wanted)).records;
+    return [...(await readRecordSet(Buffer.from(bytes), wanted)).records];
   } catch (error) {
     assert.ok(error instanceof Error);
     return null;

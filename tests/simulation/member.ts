@@ -77,7 +77,7 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
       return from;
     },
     async batch(tp, records, end) {
-      options.handed(tp, as, records, records[0]!.offset);
+      options.handed(tp, as, [...records], records.at(0)!.offset);
       await join.handlers.batch(tp, records, end);
     },
     empty: (tp, at) => join.handlers.empty(tp, at),

@@ -60,7 +60,7 @@ export function continuityFrom(position: number, start: number): Continuity {
     judge({ offset, sentMs }, { records, nextOffset }, nowMs) {
       if (last !== null && offset > last.offset) doubted = isDue(nowMs);
       else if (last !== null) {
-        const [first] = records;
+        const first = records.at(0);
         if (first?.offset === last.offset && !isSame(last, first)) return "replaced";
         doubted = nextOffset <= last.offset;
       }

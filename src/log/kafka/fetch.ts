@@ -4,14 +4,14 @@
  * The answer is taken apart here and not by kafkajs, for three reasons. There, one partition with an error makes the
  * whole answer an error; here each has its own. There, the borders of record batches are lost, so that a batch of
  * which compaction has left nothing, or nothing above the offset asked for, is fetched for ever; here the next offset
- * is the end of the last batch, whatever is in it. And there each record costs some ten objects, here three.
+ * is the end of the last batch, whatever is in it. And there each record costs some ten objects, here none before it is asked for.
  *
  *   answer ─► partition: error | record_set.ts: record batches ─► records from the offset on
  */
 import type { Buffer } from "node:buffer";
 import { messageOf, WaymarkError } from "../../errors.ts";
 import { breathe } from "../../time.ts";
-import type { LogRecord, TopicPartition } from "../port.ts";
+import type { LogRecords, TopicPartition } from "../port.ts";
 import { askInVersion, type BrokerConnection, type Decoder, FieldDecoder } from "./library.ts";
 import { type AbortedTransaction, readRecordSet } from "./record_set.ts";
 
@@ -27,7 +27,7 @@ export type Fetched = TopicPartition & {
   errorCode: number;
   /** The log end as this broker knows it. */
   end: number;
-  records: LogRecord[];
+  records: LogRecords;
   /** Where to go on: beyond the last whole record batch, or the offset asked for when there was none. */
   nextOffset: number;
   /** Why what came cannot be decoded; null when it could. */

@@ -16,10 +16,11 @@
  */
 import { WaymarkError } from "../../errors.ts";
 import type { Clock } from "../../time.ts";
-import type { GroupHandlers, LogBounds, LogRecord, TopicPartition } from "../port.ts";
+import type { GroupHandlers, LogBounds, LogRecords, TopicPartition } from "../port.ts";
 import { belowStart, beyondEnd, logReplaced } from "../refusals.ts";
 import { type Continuity, continuityFrom } from "./continuity.ts";
 import type { Fetched } from "./fetch.ts";
+import { RecordRange } from "./record_views.ts";
 
 /** Between two `empty` callbacks, however often the fetches of a busy member come back. */
 const emptyPauseMs = 50;
@@ -84,7 +85,8 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
     rouse() {},
   };
   let continuity: Continuity = continuityFrom(0, 0);
-  let waiting: LogRecord[] = [];
+  /** What was fetched, each from the record on that is to be handed over next. */
+  let waiting: { records: LogRecords; from: number }[] = [];
   let empty: { end: number; sentAtMs: number } | null = null;
   let emptyAtMs = -Infinity;
   const released = Promise.withResolvers<void>();
@@ -152,7 +154,9 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
 
   /** Takes what follows the position, of what was asked for from there or from before it. */
   function take({ records, nextOffset }: Fetched): void {
-    for (const record of records) if (record.offset >= at.offset) waiting.push(record);
+    let from = 0;
+    while (from < records.length && records.at(from)!.offset < at.offset) from++;
+    if (from < records.length) waiting.push({ records, from });
     at.offset = Math.max(at.offset, nextOffset);
   }
 
@@ -172,10 +176,19 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
   }
 
   async function handOver(): Promise<void> {
-    const records = waiting.length <= batchRecordsMax ? waiting : waiting.slice(0, batchRecordsMax);
-    waiting = waiting.length <= batchRecordsMax ? [] : waiting.slice(batchRecordsMax);
+    const first = waiting[0]!;
+    const to = Math.min(first.from + batchRecordsMax, first.records.length);
+    const records = new RecordRange(first.records, first.from, to);
+    first.from = to;
+    if (to === first.records.length) waiting.shift();
     options.wake();
     await handlers.batch({ ...tp }, records, Math.max(at.end, records.at(-1)!.offset + 1));
+  }
+
+  function waitingRecords(): number {
+    let sum = 0;
+    for (const { records, from } of waiting) sum += records.length - from;
+    return sum;
   }
 
   async function tellEmpty(found: { end: number; sentAtMs: number }): Promise<void> {
@@ -217,7 +230,7 @@ export function startKafkaReader(options: KafkaReaderOptions): KafkaReader {
     released: released.promise,
     owns: () => at.phase !== "lost" && at.phase !== "released",
     wanted: () =>
-      reading() && !at.paused && waiting.length < batchRecordsMax
+      reading() && !at.paused && waitingRecords() < batchRecordsMax
         ? continuity.from(at.offset, clock.monotonicMs())
         : null,
     isBusy: () => reading() && (at.handling || waiting.length > 0),

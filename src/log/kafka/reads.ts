@@ -10,6 +10,7 @@ import { belowStart } from "../refusals.ts";
 import { code, refuse } from "./failures.ts";
 import type { Fetched, FetchOptions, Wanted } from "./fetch.ts";
 import type { Nodes } from "./nodes.ts";
+import { RecordRange } from "./record_views.ts";
 
 /** Bytes of a read, compressed. A broker goes beyond them to hand out one whole record batch. */
 const bytesMax = 1024 * 1024;
@@ -52,7 +53,7 @@ export function kafkaReads({ nodes, request, startOf, saw }: ReadsOptions): Read
       const { records, nextOffset, end, failure, isEmpty } = fetched!;
       if (failure !== null) throw failure;
       saw(tp, end);
-      if (records.length > 0) return records.slice(0, recordsMax);
+      if (records.length > 0) return [...new RecordRange(records, 0, Math.min(recordsMax, records.length))];
       if (!alone && isEmpty && from < end) alone = true;
       else if (nextOffset <= from || nextOffset >= end) return [];
       else from = nextOffset; // nothing was left of a record batch

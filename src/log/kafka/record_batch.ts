@@ -1,7 +1,7 @@
 /**
  * One record batch (format 2) → its records, in place: no object, buffer or big integer per field.
  *
- *   head (61 bytes) ─► checksum ─► decompressed records ─► varints walked one after another ─► LogRecord
+ *   head (61 bytes) ─► checksum ─► decompressed records ─► varints walked one after another ─► places
  *
  * The invariant: a batch gives the records that were stored, or throws. The checksum covers what was stored, and
  * every length is held to the bytes there are, so that what is wrong in spite of it can neither read past a record
@@ -10,9 +10,10 @@
  */
 import type { Buffer } from "node:buffer";
 import { WaymarkError } from "../../errors.ts";
-import type { LogRecord, RecordHeaders } from "../port.ts";
+import type { RecordHeaders } from "../port.ts";
 import { compressionCodes, decompressed } from "./codecs.ts";
 import { crc32c } from "./record_checksum.ts";
+import type { RecordViews } from "./record_views.ts";
 
 /** Carries the time that an appender states, where the topic stamps its own. */
 export const recordedAtHeader = "waymark-recorded-at";
@@ -54,6 +55,8 @@ const at = {
   count: 57,
 } as const;
 export const batchHeadBytes = 61;
+/** Its length, attributes, time, offset, key, value and number of headers, a byte each. */
+const recordBytesMin = 7;
 
 /** With a difference of 28 bits, still exact as a number. */
 const exactBaseMax = 1n << 52n;
@@ -95,7 +98,7 @@ function recordTimes(batch: Buffer, stampedByBroker: boolean): RecordTimes {
 /** Adds the batch's records to `into`. */
 export async function readRecords(
   batch: Buffer,
-  { head, wanted, into }: { head: BatchHead; wanted: RecordsWanted; into: LogRecord[] },
+  { head, wanted, into }: { head: BatchHead; wanted: RecordsWanted; into: RecordViews },
 ): Promise<void> {
   // One that compaction has emptied says how it is compressed, but has nothing that could be decompressed.
   if (head.count === 0 && batch.length === batchHeadBytes) return;
@@ -126,10 +129,11 @@ const cursorOver = (bytes: Buffer): Cursor => ({
 
 function walk(
   cursor: Cursor,
-  { head, wanted, into }: { head: BatchHead; wanted: RecordsWanted; into: LogRecord[] },
+  { head, wanted, into }: { head: BatchHead; wanted: RecordsWanted; into: RecordViews },
 ): void {
   const { baseOffset, lastOffset, times, count } = head;
   const total = cursor.end;
+  into.begin(cursor.buffer, Math.min(count, Math.floor(total / recordBytesMin)));
   let offset = baseOffset - 1;
   for (let i = 0; i < count; i++) {
     cursor.end = total;
@@ -143,25 +147,26 @@ function walk(
       cursor.at = cursor.end;
       continue;
     }
-    const key = bytesOrNull(cursor);
-    const value = bytesOrNull(cursor) ?? nothing;
-    const record: LogRecord = { offset, timestampMs, key, value, headers: null };
+    const keyLength = varint(cursor);
+    const keyAt = pass(cursor, keyLength);
+    const valueLength = varint(cursor);
+    const valueAt = pass(cursor, valueLength);
+    into.add(offset, timestampMs, keyAt, keyLength, valueAt, Math.max(0, valueLength));
     const headerCount = varint(cursor);
-    if (headerCount !== 0) readHeaders(cursor, { record, count: headerCount, wanted });
+    if (headerCount !== 0) {
+      const { headers, statedMs } = readHeaders(cursor, { count: headerCount, wanted });
+      into.describeLast(headers, statedMs ?? timestampMs);
+    }
     if (cursor.at !== cursor.end) throw malformed(`record ${offset} is not as long as it says`);
-    into.push(record);
   }
   if (cursor.at !== total) throw malformed("it has more bytes than its records");
 }
 
-const nothing = new Uint8Array(0);
-
-function bytesOrNull(cursor: Cursor): Uint8Array | null {
-  const length = varint(cursor);
-  if (length === -1) return null;
+/** Goes on behind so many bytes, -1 for null, and says where they are in the buffer. */
+function pass(cursor: Cursor, length: number): number {
   const start = cursor.at;
-  cursor.at = within(cursor, length);
-  return new Uint8Array(cursor.buffer, cursor.byteOffset + start, length);
+  if (length !== -1) cursor.at = within(cursor, length);
+  return cursor.byteOffset + start;
 }
 
 function textOrNull(cursor: Cursor): string | null {
@@ -183,8 +188,8 @@ function within(cursor: Cursor, length: number): number {
 /** The last of a name counts. */
 function readHeaders(
   cursor: Cursor,
-  { record, count, wanted }: { record: LogRecord; count: number; wanted: RecordsWanted },
-): void {
+  { count, wanted }: { count: number; wanted: RecordsWanted },
+): { headers: RecordHeaders | null; statedMs: number | null } {
   if (count < 0) throw malformed(`a record has ${count} headers`);
   let headers: RecordHeaders | null = null;
   let stated: string | null = null;
@@ -195,8 +200,7 @@ function readHeaders(
     if (wanted.recordedTimes && name === recordedAtHeader) stated = text;
     else (headers ??= {} as RecordHeaders)[name] = text;
   }
-  record.headers = headers;
-  if (stated !== null && /^\d{1,15}$/.test(stated)) record.timestampMs = Number(stated);
+  return { headers, statedMs: stated !== null && /^\d{1,15}$/.test(stated) ? Number(stated) : null };
 }
 
 /** Beyond 28 bits, or from a base beyond 52, a time needs the 64 bits that it is stored with. */

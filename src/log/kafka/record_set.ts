@@ -11,6 +11,7 @@ import type { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
 import type { LogRecord } from "../port.ts";
 import { decodeMessageSet, FieldDecoder, type OldMessage } from "./library.ts";
+import { RecordViews } from "./record_views.ts";
 import {
   type BatchHead,
   batchHead,
@@ -37,8 +38,8 @@ const oldHeadBytes = 26;
 export async function readRecordSet(
   bytes: Buffer,
   wanted: RecordSetWanted,
-): Promise<{ records: LogRecord[]; nextOffset: number }> {
-  const records: LogRecord[] = [];
+): Promise<{ records: RecordViews; nextOffset: number }> {
+  const records = new RecordViews();
   const transactions = abortedTransactions(wanted.aborted);
   let nextOffset = wanted.from;
   const { recordsMax = Infinity } = wanted;
@@ -65,7 +66,7 @@ function entryBytes(length: number, format: number): number {
   return size;
 }
 
-type Reading = { wanted: RecordsWanted; transactions: Transactions; into: LogRecord[] };
+type Reading = { wanted: RecordsWanted; transactions: Transactions; into: RecordViews };
 
 async function readBatch(entry: Buffer, { wanted, transactions, into }: Reading): Promise<number> {
   const head = batchHead(entry);
@@ -103,7 +104,7 @@ function abortedTransactions(aborted: readonly AbortedTransaction[]): Transactio
 /** The formats of brokers before 0.11, which newer ones still hand out where they are stored. */
 async function readOld(
   entry: Buffer,
-  { wanted, into }: { wanted: RecordsWanted; into: LogRecord[] },
+  { wanted, into }: { wanted: RecordsWanted; into: RecordViews },
 ): Promise<number> {
   if (crc32(entry.subarray(at.format)) !== entry.readUInt32BE(at.checksum)) {
     throw malformed("its checksum is not that of its bytes");

@@ -93,8 +93,8 @@ export const logAndSnapshotBugs: readonly Bug[] = [
     changes: [
       change(
         partition,
-        "for (const record of records) {\n        invariant(",
-        "for (const record of records.slice(0, 60)) {\n        invariant(",
+        "for (let i = 0; i < records.length; i++) {\n        const record",
+        "for (let i = 0; i < Math.min(60, records.length); i++) {\n        const record",
       ),
     ],
   },
@@ -113,7 +113,7 @@ export const logAndSnapshotBugs: readonly Bug[] = [
     name: "records from before the asked offset are handed over again",
     by: "simulation",
     changes: [
-      change(reader, "if (record.offset >= at.offset) waiting.push(record);", "waiting.push(record);"),
+      change(reader, "while (from < records.length && records.at(from)!.offset < at.offset) from++;", ""),
     ],
   },
   {

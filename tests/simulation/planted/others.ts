@@ -32,8 +32,8 @@ export const otherBugs: readonly Bug[] = [
     changes: [
       change(
         "src/log/kafka/partition_reader.ts",
-        "if (record.offset >= at.offset) waiting.push(record);",
-        "if (record.offset >= at.offset) waiting.splice(-1, 0, record);",
+        "if (from < records.length) waiting.push({ records, from });",
+        "if (from < records.length) waiting.splice(-1, 0, { records, from });",
       ),
     ],
   },

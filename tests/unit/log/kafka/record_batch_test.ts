@@ -21,7 +21,7 @@ import { kafkajsRecords } from "./kafkajs_records.ts";
 const headBytes = 61;
 
 async function read(bytes: Buffer, { from = 0, recordedTimes = true } = {}): Promise<LogRecord[]> {
-  return (await readRecordSet(bytes, { from, recordedTimes, aborted: [] })).records;
+  return [...(await readRecordSet(bytes, { from, recordedTimes, aborted: [] })).records];
 }
 
 const someBytes = fc.oneof(

@@ -6,7 +6,12 @@ import { type AbortedTransaction, readRecordSet } from "../../../../src/log/kafk
 import { batchOf, checksummed, endMark, oldMessage } from "./batch_bytes.ts";
 
 const read = (bytes: Buffer, { from = 0, aborted = [] as AbortedTransaction[] } = {}) =>
-  readRecordSet(bytes, { from, aborted, recordedTimes: true });
+  readAll(bytes, { from, aborted, recordedTimes: true });
+
+async function readAll(bytes: Buffer, wanted: Parameters<typeof readRecordSet>[1]) {
+  const { records, nextOffset } = await readRecordSet(bytes, wanted);
+  return { records: [...records], nextOffset };
+}
 
 async function values(bytes: Buffer, given: Parameters<typeof read>[1] = {}): Promise<string[]> {
   return (await read(bytes, given)).records.map((r) => `${r.offset} ${fromUtf8(r.value)}`);
@@ -30,7 +35,7 @@ describe("readRecordSet", () => {
     const both = Buffer.concat([first, broken]);
     await assert.rejects(read(both), /checksum/);
     for (const recordsMax of [1, 3]) {
-      const { records, nextOffset } = await readRecordSet(both, {
+      const { records, nextOffset } = await readAll(both, {
         from: 10,
         aborted: [],
         recordedTimes: true,
