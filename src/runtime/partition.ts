@@ -7,7 +7,7 @@
  * whatever is committed has been snapshotted. Everything here takes turns: while a snapshot is taken in slices the
  * partition does not fold; while it is stored, it does.
  */
-import type { Fold, LogRecord, Output, Stage } from "../fold.ts";
+import type { Fold, Output, Stage } from "../fold.ts";
 import { Outbox } from "../fold.ts";
 import { contentHash, fingerprint } from "../ids.ts";
 import { invariant } from "../invariant.ts";

@@ -55,7 +55,7 @@ describe("RecordRange", () => {
     const views = new RecordViews();
     add(views, 0, 10);
     for (const  of of[views, [...views]]) {
-      const range = new RecordRange(of, 3, 6);
+      const range = new RecordRange(whole, 3, 6);
       assert.equal(range.length, 3);
       assert.deepEqual([...range].map((record) => record.offset), [3, 4, 5]);
       assert.deepEqual([range.at(0)!.offset, range.at(-1)!.offset], [3, 5]);
