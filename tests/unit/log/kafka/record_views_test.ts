@@ -54,7 +54,7 @@ describe("RecordRange", () => {
   it("has what lies between two places of views or of an array, and nothing beside it", () => {
     const views = new RecordViews();
     add(views, 0, 10);
-    for (const  of of[views, [...views]]) {
+    for (const whole of [views, [...views]]) {
       const range = new RecordRange(whole, 3, 6);
       assert.equal(range.length, 3);
       assert.deepEqual([...range].map((record) => record.offset), [3, 4, 5]);
