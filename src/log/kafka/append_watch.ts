@@ -20,32 +20,43 @@ export type AppendWatch = {
   close(): void;
 };
 
+/** Somebody waits for appends to a topic. */
+type Awaited = { readers: number; found: readonly number[] };
+
 export function appendWatch(
-  { clock, pollMs, ends }: { clock: Clock; pollMs: number; ends(topic: string): Promise<number[]> },
+  { clock, pollMs, ends }: {
+    clock: Clock;
+    pollMs: number;
+    /** Of those topics that can be looked up; never rejects. */
+    ends(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>>;
+  },
 ): AppendWatch {
   const waiters = appendWaiters();
-  const waiting = new Map<string, number>();
+  const awaited = new Map<string, Awaited>();
   const seen = new Map<string, number[]>();
   const over = new AbortController();
+  let polling = false;
 
-  async function poll(topic: string): Promise<void> {
-    let foundBefore: number[] = [];
-    while ((waiting.get(topic) ?? 0) > 0 && !over.signal.aborted) {
-      try {
-        const found = await ends(topic);
-        // The topic was made anew: what was seen of it holds no longer.
-        const isAnew = found.some((end, partition) => end < (foundBefore[partition] ?? end));
-        if (isAnew) seen.delete(topic);
-        const before = [...seen.get(topic) ?? []];
-        found.forEach((end, partition) => saw({ topic, partition }, end));
-        if (isAnew || found.some((end, partition) => end > (before[partition] ?? end))) waiters.wake(topic);
-        foundBefore = found;
-      } catch {
-        // The next look will tell.
-      }
+  /** All topics are looked at together: a question to a broker costs more than what is asked. */
+  async function poll(): Promise<void> {
+    polling = true;
+    while (awaited.size > 0 && !over.signal.aborted) {
+      for (const [topic, found] of await ends([...awaited.keys()])) look(topic, found);
       await clock.sleep(pollMs, over.signal);
+      for (const [topic, { readers }] of awaited) if (readers === 0) awaited.delete(topic);
     }
-    waiting.delete(topic);
+    polling = false;
+  }
+
+  function look(topic: string, found: readonly number[]): void {
+    const before = awaited.get(topic)!.found;
+    // The topic was made anew: what was seen of it holds no longer.
+    const isAnew = found.some((end, partition) => end < (before[partition] ?? end));
+    if (isAnew) seen.delete(topic);
+    const seenBefore = [...seen.get(topic) ?? []];
+    found.forEach((end, partition) => saw({ topic, partition }, end));
+    awaited.get(topic)!.found = found;
+    if (isAnew || found.some((end, partition) => end > (seenBefore[partition] ?? end))) waiters.wake(topic);
   }
 
   /** What was asked for before an append may be answered after it. */
@@ -58,11 +69,12 @@ export function appendWatch(
   return {
     async wait(topic, signal) {
       if (signal?.aborted || over.signal.aborted) return;
-      const before = waiting.get(topic);
-      waiting.set(topic, (before ?? 0) + 1);
-      if (before === undefined) void poll(topic);
+      const of = awaited.get(topic) ?? { readers: 0, found: [] };
+      awaited.set(topic, of);
+      of.readers++;
+      if (!polling) void poll();
       await waiters.wait(topic, signal);
-      if (waiting.has(topic)) waiting.set(topic, waiting.get(topic)! - 1);
+      of.readers--;
     },
     wake: waiters.wake,
     saw,

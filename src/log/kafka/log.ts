@@ -61,7 +61,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const appends = appendWatch({
     clock,
     pollMs: timing.appendedPollMs,
-    ends: async (topic) => endsOf(nodes, topic, numbers(await nodes.partitionCount(topic))),
+    ends: (topics) => endsOf(nodes, topics),
   });
   const own = ownAppends();
   const producer = kafkaProducer({

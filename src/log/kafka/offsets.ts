@@ -9,7 +9,10 @@ const latest = -1;
 const readCommitted = 1;
 
 type Listed = {
-  responses: { topic: string; partitions: { partition: number; errorCode: number; offset: string }[] }[];
+  responses: {
+    topic: string;
+    partitions: { partition: number; errorCode: number; offset: string }[];
+  }[];
 };
 
 /** By partition: the first offset at or after the time, -1 when there is none. */
@@ -19,14 +22,11 @@ async function list(nodes: Nodes, topic: string, partitions: number[], timeMs: n
   try {
     await Promise.all(
       [...Map.groupBy(partitions, (_, i) => leaders[i]!)].map(async ([leader, led]) => {
-        const asked = led.map((partition) => ({ partition, timestamp: String(timeMs) }));
-        const args = {
-          replicaId: -1,
-          isolationLevel: readCommitted,
-          topics: [{ topic, partitions: asked }],
-        };
-        const { responses } = await nodes.at<Listed>(leader, "ListOffsets", args);
-        for (const { partition, errorCode, offset } of responses.flatMap((r) => r.partitions)) {
+        const listed = await askFor(nodes, leader, {
+          tps: led.map((partition) => ({ topic, partition })),
+          timeMs,
+        });
+        for (const { partition, errorCode, offset } of listed.flatMap((of) => of.partitions)) {
           refuse(errorCode);
           offsets[partition] = Number(offset);
         }
@@ -39,6 +39,20 @@ async function list(nodes: Nodes, topic: string, partitions: number[], timeMs: n
   return offsets;
 }
 
+async function askFor(
+  nodes: Nodes,
+  leader: number,
+  { tps, timeMs }: { tps: readonly TopicPartition[]; timeMs: number },
+): Promise<Listed["responses"]> {
+  const timestamp = String(timeMs);
+  const topics = [...Map.groupBy(tps, (tp) => tp.topic)].map(([topic, of]) => ({
+    topic,
+    partitions: of.map(({ partition }) => ({ partition, timestamp })),
+  }));
+  const args = { replicaId: -1, isolationLevel: readCommitted, topics };
+  return (await nodes.at<Listed>(leader, "ListOffsets", args)).responses;
+}
+
 export async function boundsOf(nodes: Nodes, topic: string, partitions: number[]): Promise<LogBounds[]> {
   const [starts, ends] = await Promise.all([
     list(nodes, topic, partitions, earliest),
@@ -47,8 +61,44 @@ export async function boundsOf(nodes: Nodes, topic: string, partitions: number[]
   return partitions.map((p) => ({ start: starts[p]!, end: ends[p]! }));
 }
 
-export const endsOf = (nodes: Nodes, topic: string, partitions: number[]): Promise<number[]> =>
-  list(nodes, topic, partitions, latest);
+/**
+ * The log ends of the partitions of several topics, with one question to each broker. A topic of which one cannot be
+ * looked up is left out. Never rejects.
+ */
+export async function endsOf(nodes: Nodes, topics: readonly string[]): Promise<Map<string, number[]>> {
+  const ends = new Map(topics.map((topic) => [topic, [] as number[]]));
+  const fail = (topic: string) => {
+    ends.delete(topic);
+    nodes.forgetLeaders(topic);
+  };
+  const led: (TopicPartition & { leader: number })[] = [];
+  await Promise.all(topics.map(async (topic) => {
+    try {
+      const count = await nodes.partitionCount(topic);
+      for (let partition = 0; partition < count; partition++) {
+        led.push({ topic, partition, leader: await nodes.leaderOf({ topic, partition }) });
+      }
+    } catch {
+      fail(topic);
+    }
+  }));
+  await Promise.all(
+    [...Map.groupBy(led, ({ leader }) => leader)].map(async ([leader, tps]) => {
+      try {
+        for (const { topic, partitions } of await askFor(nodes, leader, { tps, timeMs: latest })) {
+          if (partitions.some(({ errorCode }) => errorCode !== code.none)) fail(topic);
+          for (const { partition, offset } of partitions) {
+            const of = ends.get(topic);
+            if (of !== undefined) of[partition] = Number(offset);
+          }
+        }
+      } catch {
+        for (const { topic } of tps) fail(topic);
+      }
+    }),
+  );
+  return ends;
+}
 
 export async function offsetAt(nodes: Nodes, tp: TopicPartition, timeMs: number): Promise<number> {
   const { topic, partition } = tp;

@@ -11,7 +11,11 @@ const tp = { topic: "t", partition: 0 };
 function watched({ end }: { end: number }) {
   const clock = manualClock();
   const log = { end };
-  const watch = appendWatch({ clock, pollMs, ends: () => Promise.resolve([log.end]) });
+  const watch = appendWatch({
+    clock,
+    pollMs,
+    ends: (topics) => Promise.resolve(new Map(topics.map((topic) => [topic, [log.end]]))),
+  });
   let wakings = 0;
   const wait = () => void watch.wait(tp.topic).then(() => wakings++);
   return { clock, log, watch, wait, wakings: () => wakings };
@@ -56,6 +60,30 @@ describe("who waits for appends", () => {
     log.end = 2;
     await clock.advance(pollMs);
     assert.deepEqual([wakings(), watch.endSeen(tp)], [2, 2]);
+  });
+
+  it("asks once for all topics that are waited for, and for no others", async () => {
+    const clock = manualClock();
+    const asked: string[][] = [];
+    const ends = (topics: readonly string[]) => {
+      asked.push([...topics]);
+      return Promise.resolve(new Map(topics.map((topic) => [topic, [5]])));
+    };
+    const watch = appendWatch({ clock, pollMs, ends });
+    const stop = new AbortController();
+    const waits = [watch.wait("a"), watch.wait("b", stop.signal), watch.wait("c")];
+    await clock.advance(pollMs);
+    assert.deepEqual(asked.at(-1), ["a", "b", "c"]);
+    stop.abort();
+    watch.wake("c");
+    waits.push(watch.wait("a"));
+    await clock.advance(2 * pollMs);
+    assert.deepEqual(asked.at(-1), ["a"]);
+    watch.wake("a");
+    await Promise.all(waits);
+    const questions = asked.length;
+    await clock.advance(5 * pollMs);
+    assert.ok(asked.length <= questions + 1, "nobody waits any more");
   });
 
   it("knows of no end before anybody has seen one", () => {
