@@ -72,7 +72,7 @@ describe("who waits for appends", () => {
     const watch = appendWatch({ clock, pollMs, ends });
     const stop = new AbortController();
     const waits = [watch.wait("a"), watch.wait("b", stop.signal), watch.wait("c")];
-    await clock.advance(pollMs);
+    await clock.advance(2 * pollMs);
     assert.deepEqual(asked.at(-1), ["a", "b", "c"]);
     stop.abort();
     watch.wake("c");
