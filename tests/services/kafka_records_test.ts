@@ -164,6 +164,22 @@ describe("who waits for appends of its own process and of others", () => {
       await Promise.all([one.close(), other.close()]);
     });
   }
+
+  it("is woken by what others append, though another topic that it waits for is not there", async () => {
+    await log.ensureTopics([spec()]);
+    const other = await open();
+    const stop = new AbortController();
+    const waits = [log.appended(`${prefix}missing`, stop.signal), log.appended(topic(), stop.signal)];
+    let isWoken = false;
+    void waits[1]!.then(() => isWoken = true);
+    await eventually("the log end was seen", () => !log.hasMore(tp(), 0));
+    await other.append([{ ...tp(), key: null, value: utf8("v") }]);
+    await eventually("it is woken", () => isWoken);
+    assert.equal(log.hasMore(tp(), 0), true);
+    stop.abort();
+    await Promise.all(waits);
+    await other.close();
+  });
 });
 
 async function readAll(from: number, where = { log, at: tp() }): Promise<LogRecord[]> {
