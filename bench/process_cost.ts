@@ -48,3 +48,7 @@ function secondsIn(path: string): number {
   const fields = readFileSync(path, "utf8").split(") ")[1]!.split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
+
+/** How long a process's main thread has waited for a core while it could have run, in all. */
+export const coreWaitMs = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e6;

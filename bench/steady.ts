@@ -4,8 +4,9 @@
  *   deno run -A bench/steady.ts [--events 1000000] [--rate 20000/s] [--seconds 60] [--positions 0.99] [--clickhouse]
  *
  * 1. Catch-up: a backlog of `--events` records is there before the process starts. Records per CPU-second = backlog /
- *    CPU of the process from its start to the last record's published windows, start-up included. Meanwhile it is asked
- *    for its cities.
+ *    CPU of the process from its start to the last record's published windows, start-up included. Meanwhile, from when
+ *    it is ready, it is asked for its cities. Of each answer it is told as well how long it took without the time in
+ *    which the process's main thread waited for a core: Kafka's brokers and this program have the same ones.
  * 2. Steady state: the same process under `--rate`. Latency = from the moment an event is handed to Kafka's client
  *    until a record on `analytics-aggregated` that counts it is in a consumer's hands. The probes that are timed are
  *    24 events a second, spread over all partitions; the clock is that of this machine, both ends.
@@ -27,6 +28,7 @@ import { systemClock } from "../src/time.ts";
 import type { CityWindow } from "../schemas/city_window.ts";
 import { percentile } from "../tests/chaos/recoveries.ts";
 import { ask, makeWorkers, runCommand, until, type Worker } from "../tests/chaos/workers.ts";
+import { coreWaitMs } from "./process_cost.ts";
 import { headerHelp } from "../tests/header_help.ts";
 
 headerHelp(import.meta.url);
@@ -69,7 +71,11 @@ async function catchUp(): Promise<void> {
   await send(backlog, ["--speed", "max"]);
   worker.start();
   const startedMs = systemClock.monotonicMs();
-  await until("the process answers", async () => await ask(`${worker.url}/livez`) !== null, 60_000);
+  await until(
+    "the process is ready",
+    async () => (await ask(`${worker.url}/readyz`))?.status === 200,
+    60_000,
+  );
   const asking = askMeanwhile();
   await until("everything is folded", isCaughtUp, 600_000);
   const [cpu, wall] = [cpuSeconds(), (systemClock.monotonicMs() - startedMs) / 1_000];
@@ -79,32 +85,37 @@ async function catchUp(): Promise<void> {
       `${n(backlog / cpu)} records per CPU-second, ${n(backlog / wall)} a second, ` +
       `${(backlog / wall / perSecond).toFixed(1)} times ${values.rate}`,
   );
-  const [p50, p99, max] = [0.5, 0.99, 1].map((share) => percentile(answers, share));
-  console.log(
-    `asked then    ${answers.length} times for cities: p50 ${p50!.toFixed(0)} ms, p99 ${
-      p99!.toFixed(0)
-    } ms, ` +
-      `max ${max!.toFixed(0)} ms`,
-  );
+  const spread = (of: "tookMs" | "ownMs") => {
+    const [p50, p99, max] = [0.5, 0.99, 1].map((share) => percentile(answers.map((a) => a[of]), share));
+    return `p50 ${p50!.toFixed(0)} ms, p99 ${p99!.toFixed(0)} ms, max ${max!.toFixed(0)} ms`;
+  };
+  console.log(`asked then    ${answers.length} times for cities: ${spread("tookMs")}`);
+  console.log(`              without its main thread's waits for a core: ${spread("ownMs")}`);
 }
 
-/** A query every 50 ms, or as soon as the one before is answered; how long each took. Unanswered ones are left out. */
+/** `ownMs`: without the time in which the process could run but had no core, since others had them all. */
+type Answered = { tookMs: number; ownMs: number };
+
+/** A query every 50 ms, or as soon as the one before is answered. Unanswered ones are left out. */
 function askMeanwhile() {
   const over = new AbortController();
-  const took: number[] = [];
+  const answered: Answered[] = [];
   const loop = (async () => {
     while (!over.signal.aborted) {
-      const askedMs = systemClock.monotonicMs();
+      const [askedMs, waitedMs] = [systemClock.monotonicMs(), coreWaitMs(worker.pid())];
       const answer = await ask(`${worker.url}/v1/cities`);
-      if (answer?.status === 200) took.push(systemClock.monotonicMs() - askedMs);
+      const tookMs = systemClock.monotonicMs() - askedMs;
+      if (answer?.status === 200) {
+        answered.push({ tookMs, ownMs: tookMs - (coreWaitMs(worker.pid()) - waitedMs) });
+      }
       await systemClock.sleep(50, over.signal);
     }
   })();
   return {
-    async end(): Promise<number[]> {
+    async end(): Promise<Answered[]> {
       over.abort();
       await loop;
-      return took;
+      return answered;
     },
   };
 }

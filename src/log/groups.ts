@@ -43,7 +43,13 @@ export type Groups = {
   close(): void;
 };
 
-type Member = { memberId: string; topics: string[]; handlers: GroupHandlers; batchRecordsMax: number };
+type Member = {
+  memberId: string;
+  topics: string[];
+  handlers: GroupHandlers;
+  batchRecordsMax: number;
+  hasJoined: boolean;
+};
 
 type Slot = {
   tp: TopicPartition;
@@ -69,6 +75,7 @@ export function consumerGroups(source: GroupSource): Groups {
       topics: [...topics],
       handlers,
       batchRecordsMax,
+      hasJoined: false,
     };
     group.members.push(member);
     assignSoon(group);
@@ -106,6 +113,7 @@ export function consumerGroups(source: GroupSource): Groups {
       slot.wanted = group.members.find((m) => m.memberId === owner) ?? null;
       void handOver(slot);
     }
+    for (const member of group.members) member.hasJoined = true;
   }
 
   async function handOver(slot: Slot): Promise<void> {
@@ -132,6 +140,7 @@ export function consumerGroups(source: GroupSource): Groups {
     return {
       memberId: member.memberId,
       assignment: () => heldBy(group, member),
+      hasJoined: () => member.hasJoined,
       async commit(commits) {
         for (const commit of commits) {
           if (holding(commit) === undefined) throw notOwner(member, commit);
@@ -150,6 +159,7 @@ export function consumerGroups(source: GroupSource): Groups {
   function remove(group: Group, member: Member): void {
     if (!group.members.includes(member)) return;
     group.members = group.members.filter((m) => m !== member);
+    member.hasJoined = false;
     assign(group);
   }
 

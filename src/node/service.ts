@@ -329,13 +329,20 @@ function handlesOf(running: Running): Handles {
       const waiting = new Set(
         hosts.flatMap((host) => [...host.restoring.values()]).filter((why) => why !== null),
       );
+      const isJoining = !state.draining && hosts.some((host) => !host.hasJoined());
       const causes = [
         ...(state.draining ? ["draining"] : []),
+        ...(isJoining ? ["the groups have yet to say which partitions this process has"] : []),
         ...(restoring > 0 ? [`${restoring} partitions are being restored`] : []),
         ...[...waiting].map((why) => `waiting, and trying again: ${why}`),
         ...stopped.map((p) => `${p.topic}/${p.partition} stopped: ${p.error?.code}: ${p.error?.message}`),
       ];
-      return { started: restoring === 0, ready: causes.length === 0, draining: state.draining, causes };
+      return {
+        started: !isJoining && restoring === 0,
+        ready: causes.length === 0,
+        draining: state.draining,
+        causes,
+      };
     },
   };
 

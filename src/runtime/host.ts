@@ -56,6 +56,8 @@ export type Host<F extends Fold = Fold> = {
    */
   isBehind(partition: number): boolean;
   readonly memberId: string;
+  /** Whether the group has said which partitions are this host's: none may be. */
+  hasJoined(): boolean;
   /** Snapshots everything, commits, leaves the group. */
   drain(): Promise<void>;
   /** Stops at once, as a crash would: from here on nothing is published, snapshotted or committed. */
@@ -329,6 +331,7 @@ export async function startHost<F extends Fold>(options: HostOptions<F>): Promis
     get memberId() {
       return membership.memberId;
     },
+    hasJoined: () => membership.hasJoined(),
     async drain() {
       end.abort();
       await ticking;

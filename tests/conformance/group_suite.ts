@@ -49,6 +49,22 @@ export function groupSuite(open: OpenLog): void {
       assert.deepEqual(recorder.breaches, []);
     });
 
+    it("a member has joined when the group has said what it is to have, be that nothing", async () => {
+      const crowd: Membership[] = [];
+      for (let n = 0; n <= partitions; n++) {
+        const { member } = await join();
+        assert.equal(member.hasJoined(), false, `member ${n}`);
+        crowd.push(member);
+      }
+      await eventually("every member has joined", () => crowd.every((member) => member.hasJoined()));
+      await eventually(
+        "four hold a partition each, one holds none",
+        () => crowd.map((member) => member.assignment().length).sort().join() === "0,1,1,1,1",
+      );
+      assert.ok(crowd.every((member) => member.hasJoined()));
+      for (const member of crowd) await member.leave();
+    });
+
     it("batch holds at most batchRecordsMax records and says where the log ends", async () => {
       await under().log.append(numbered(under().topic, { count: 10 }));
       const seen: [number, number][] = [];
@@ -256,7 +272,7 @@ export function groupSuite(open: OpenLog): void {
       const heir = await join();
       expel(zombie.member.memberId);
       assert.equal(zombie.recorder.calls.filter((c) => c.startsWith("lost")).length, partitions);
-      assert.deepEqual(zombie.member.assignment(), []);
+      assert.deepEqual([zombie.member.assignment(), zombie.member.hasJoined()], [[], false]);
       await eventually("the heir has read everything", () => deliveredCount(heir.recorder) === 8);
       const commit = { ...tp(0), offset: 2, metadata: "zombie" };
       assert.equal(await codeOf(() => zombie.member.commit([commit])), "log_unavailable");

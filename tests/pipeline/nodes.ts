@@ -9,7 +9,7 @@ import type { Config } from "../../src/config.ts";
 import { createApp } from "../../src/http/app.ts";
 import { keysOf } from "../../src/http/auth.ts";
 import { type Server, startServer } from "../../src/http/serve.ts";
-import { memoryLog } from "../../src/log/memory.ts";
+import { type MemoryLog, memoryLog } from "../../src/log/memory.ts";
 import type { Log } from "../../src/log/port.ts";
 import { type Service, startService } from "../../src/node/service.ts";
 import { memorySnapshots } from "../../src/snapshots/memory.ts";
@@ -35,7 +35,7 @@ export type Node = {
 };
 
 export type Nodes = AsyncDisposable & {
-  log: Log;
+  log: MemoryLog;
   nodes: Node[];
   start(name: string): Promise<Node>;
   /** All partitions run, on all nodes that there are enough for, and everything in the log is folded. */

@@ -53,6 +53,7 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
   const failure = (what: string) => (why: string) =>
     new WaymarkError("log_unavailable", `cannot ${what} of ${group}: ${why}`);
   let memberId = await enter();
+  let hasJoined = false;
   let left = false;
   let released: TopicPartition[] = [];
   const unconfirmed: (() => void)[] = [];
@@ -128,6 +129,7 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
     { held, giveBack }: { held: TopicPartition[]; giveBack: TopicPartition[] },
     told: readonly TopicPartition[],
   ): void {
+    hasJoined = true;
     released = released.filter((tp) => !told.includes(tp));
     const isReleased = (tp: TopicPartition) => released.some((r) => partitionName(r) === partitionName(tp));
     for (const tp of held) if (!readers.has(partitionName(tp)) && !isReleased(tp)) begin(tp);
@@ -144,6 +146,7 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
     const lost = [...readers.values()];
     readers.clear();
     released = [];
+    hasJoined = false;
     for (const reader of lost) reader.lose();
     memberId = await enter();
     if (left) coordinatorLeaves();
@@ -269,6 +272,7 @@ export async function joinGroup(join: JoinOptions, options: MemberOptions): Prom
     get memberId() {
       return memberId;
     },
+    hasJoined: () => hasJoined,
     assignment: () => [...readers.values()].filter((r) => r.owns()).map(({ tp }) => ({ ...tp })),
     commit: (commits: Commit[]) => options.commit(group, () => memberId, commits),
     pause: (tp) => readers.get(partitionName(tp))?.pause(),

@@ -50,6 +50,7 @@ export async function joinGroup(options: GroupMemberOptions): Promise<GroupMembe
   const { group, topics, handlers, batchRecordsMax = limits.fetchRecordsMax } = options.join;
   const readers = new Map<string, KafkaReader>();
   let assigned = new Map<string, TopicPartition>();
+  let hasJoined = false;
   let isLeaving = false;
 
   const fetcher = startFetcher({
@@ -86,6 +87,7 @@ export async function joinGroup(options: GroupMemberOptions): Promise<GroupMembe
   }
 
   function reconcile(tps: TopicPartition[]): void {
+    hasJoined = true;
     assigned = new Map(tps.map((tp) => [partitionName(tp), tp]));
     for (const [name, reader] of readers) if (!assigned.has(name)) reader.release();
     for (const [name, tp] of assigned) if (!readers.has(name)) begin(name, tp);
@@ -115,6 +117,7 @@ export async function joinGroup(options: GroupMemberOptions): Promise<GroupMembe
   }
 
   function loseAll(): void {
+    hasJoined = false;
     assigned = new Map();
     const held = [...readers.values()];
     readers.clear();
@@ -171,6 +174,7 @@ export async function joinGroup(options: GroupMemberOptions): Promise<GroupMembe
     get memberId() {
       return loop.memberId();
     },
+    hasJoined: () => hasJoined,
     assignment: () => [...readers.values()].filter((r) => r.owns()).map((r) => ({ ...r.tp })),
     commit,
     pause: (tp) => holding(tp)?.pause(),

@@ -38,6 +38,7 @@ async function logByHand() {
       group.resolve(handlers);
       return {
         memberId: "by-hand",
+        hasJoined: () => true,
         assignment: () => [tp],
         commit: async (commits) => void committed.push(...commits.map(({ offset }) => offset)),
         pause() {},
