@@ -24,6 +24,8 @@ export type System = {
   label: string;
   /** Of bench/peers/pom.xml; none: nothing is to be made. */
   module?: string;
+  /** What it needs of Python, in an environment of its own; none: it is not written in Python. */
+  wheels?: readonly string[];
   /** Topic of its results; `own`: it makes the topic itself. */
   output: { topic(prefix: string): string; own: boolean };
   start(place: Place): { command: string; args: string[]; env?: Record<string, string> };
@@ -45,6 +47,9 @@ const openedForSpark = ["util.concurrent", "util.concurrent.atomic", "io"].flatM
   "--add-opens",
   `java.base/java.${name}=ALL-UNNAMED`,
 ]);
+
+/** The Python of a system's own environment. */
+const environment = (name: string): string => join(madeFolder, name, "bin", "python");
 
 function java(module: string, main: string, more: string[] = []) {
   const classes = `${join(madeFolder, module, `${module}-1.jar`)}:${
@@ -210,6 +215,20 @@ export const systems: readonly System[] = [
     java("spark", "SparkWindows", openedForSpark),
     "spark",
   ),
+  {
+    ...peer(
+      "bytewax",
+      "Bytewax",
+      "less: no check, no duplicates removed, no recovery store: a crash loses the state. Lateness of three hours, as " +
+        "for Kafka Streams; updates every second",
+      ({ brokers, input }, output) => ({
+        command: environment("bytewax"),
+        args: ["-m", "bytewax.run", `bytewax_windows:flow("${brokers}", "${input}", "${output}")`],
+        env: { PYTHONPATH: here },
+      }),
+    ),
+    wheels: ["bytewax==0.21.1", "confluent-kafka==2.16.1", "orjson==3.13.0"],
+  },
 ];
 
 /** Throws on a name that is none. */
@@ -223,8 +242,9 @@ export function systemsNamed(names: string): System[] {
   });
 }
 
-/** Has Maven make those that are written in Java. */
+/** Has Maven make those that are written in Java, and pip fetch what those in Python need. */
 export async function makeSystems(chosen: readonly System[]): Promise<void> {
+  for (const { name, wheels } of chosen) if (wheels !== undefined) await makeEnvironment(name, wheels);
   const goals = ["package", "dependency:copy-dependencies", "-DincludeScope=runtime"];
   const modules = [...new Set(chosen.flatMap(({ module }) => module === undefined ? [] : [module]))];
   if (modules.length === 0) return;
@@ -232,4 +252,11 @@ export async function makeSystems(chosen: readonly System[]): Promise<void> {
   const advice = "The other systems are made with Maven; install it (Debian: apt-get install maven)";
   const names = ["ride_event", ...modules].join(",");
   await runToEnd("mvn", ["-q", "-B", ...project, "-pl", names, ...goals], advice);
+}
+
+async function makeEnvironment(name: string, wheels: readonly string[]): Promise<void> {
+  const advice =
+    "Python makes an environment for it; install python3 with venv (Debian: apt-get install python3-venv)";
+  await runToEnd("python3", ["-m", "venv", join(madeFolder, name)], advice);
+  await runToEnd(environment(name), ["-m", "pip", "install", "--quiet", ...wheels], advice);
 }
