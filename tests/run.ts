@@ -63,6 +63,9 @@ const added = (a: Result, b: Result): Result => ({
 });
 const queue = (await Promise.all(groups.map(partsOf))).flat()
   .sort((a, b) => Number(b.files.includes(waitsLong)) - Number(a.files.includes(waitsLong)));
+if (!queue[0]!.files.includes(waitsLong)) {
+  throw new Error(`there is no ${waitsLong}, which is to begin first`);
+}
 const open = new Map(
   groups.map(([group]) => [group as string, queue.filter((p) => p.group === group).length]),
 );
