@@ -124,7 +124,7 @@ def encode(row):
 
 
 def flow(brokers, source, sink):
-    at = [brokers] if isinstance(brokers, str) else brokers
+    at = brokers.split(",")
     made = Dataflow("windows")
     messages = op.input("read", made, KafkaSource(at, [source], batch_size=5_000))
     events = op.flat_map_batch("decode", messages, decode)

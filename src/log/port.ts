@@ -78,7 +78,7 @@ export type GroupHandlers = {
 export type Membership = {
   readonly memberId: string;
   assignment(): TopicPartition[];
-  /** Whether the group has said what this member is to have, and counts it in. Until then it holds nothing, and knows not why. */
+  /** Whether the group has said what this member is to have, be that nothing, and counts it in since, whoever else comes. */
   hasJoined(): boolean;
   /** Stores committed offsets for this group. Refuses (throws log_unavailable) partitions not assigned to this member. */
   commit(commits: Commit[]): Promise<void>;

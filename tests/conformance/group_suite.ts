@@ -54,14 +54,16 @@ export function groupSuite(open: OpenLog): void {
       for (let n = 0; n <= partitions; n++) {
         const { member } = await join();
         assert.equal(member.hasJoined(), false, `member ${n}`);
+        await eventually("it has joined, and those before it are counted in all the while", () => {
+          assert.ok(crowd.every((before) => before.hasJoined()));
+          return member.hasJoined();
+        });
         crowd.push(member);
       }
-      await eventually("every member has joined", () => crowd.every((member) => member.hasJoined()));
-      await eventually(
-        "four hold a partition each, one holds none",
-        () => crowd.map((member) => member.assignment().length).sort().join() === "0,1,1,1,1",
-      );
-      assert.ok(crowd.every((member) => member.hasJoined()));
+      await eventually("four hold a partition each, one holds none", () => {
+        assert.ok(crowd.every((member) => member.hasJoined()));
+        return crowd.map((member) => member.assignment().length).sort().join() === "0,1,1,1,1";
+      });
       for (const member of crowd) await member.leave();
     });
 
