@@ -33,7 +33,7 @@ export type BatchHead = {
 type RecordTimes = {
   appendedMs: number | null;
   base: bigint;
-  /** The base as a number, where that is exact with any short difference added. */
+  /** The base as a number, where it is a time within the years with any short difference added. */
   baseMs: number | null;
 };
 
@@ -58,8 +58,11 @@ export const batchHeadBytes = 61;
 /** Its length, attributes, time, offset, key, value and number of headers, a byte each. */
 const recordBytesMin = 7;
 
-/** With a difference of 28 bits, still exact as a number. */
-const exactBaseMax = 1n << 52n;
+/** Records are of the years that events may be of; -1 is Kafka's word for no time. */
+const recordTimeMin = -1n;
+const recordTimeMax = BigInt(Date.UTC(9999, 11, 31, 23, 59, 59, 999));
+/** More than a short difference, which has 28 bits and a sign. */
+const aboveShort = 1n << 28n;
 
 const attribute = { compression: 7, logAppendTime: 8, transactional: 16, control: 32 } as const;
 
@@ -89,9 +92,9 @@ export function batchHead(batch: Buffer): BatchHead {
 function recordTimes(batch: Buffer, stampedByBroker: boolean): RecordTimes {
   const base = batch.readBigInt64BE(at.baseTimestamp);
   return {
-    appendedMs: stampedByBroker ? Number(batch.readBigInt64BE(at.maxTimestamp)) : null,
+    appendedMs: stampedByBroker ? withinYears(batch.readBigInt64BE(at.maxTimestamp)) : null,
     base,
-    baseMs: base >= -exactBaseMax && base <= exactBaseMax ? Number(base) : null,
+    baseMs: base >= aboveShort && base <= recordTimeMax - aboveShort ? Number(base) : null,
   };
 }
 
@@ -203,7 +206,7 @@ function readHeaders(
   return { headers, statedMs: stated !== null && /^\d{1,15}$/.test(stated) ? Number(stated) : null };
 }
 
-/** Beyond 28 bits, or from a base beyond 52, a time needs the 64 bits that it is stored with. */
+/** Beyond 28 bits, or from a base that is odd, a time needs the 64 bits that it is stored with. */
 function recordMs(cursor: Cursor, { appendedMs, base, baseMs }: RecordTimes): number {
   const { bytes, at } = cursor;
   const isShort = bytes[at]! < 128 || bytes[at + 1]! < 128 || bytes[at + 2]! < 128 || bytes[at + 3]! < 128;
@@ -212,7 +215,12 @@ function recordMs(cursor: Cursor, { appendedMs, base, baseMs }: RecordTimes): nu
     return appendedMs ?? baseMs + differenceMs;
   }
   const difference = varlong(cursor);
-  return appendedMs ?? Number(BigInt.asIntN(64, base + difference));
+  return appendedMs ?? withinYears(BigInt.asIntN(64, base + difference));
+}
+
+/** A producer that states micro- or nanoseconds is beyond all years: its records have the last time there is. */
+function withinYears(time: bigint): number {
+  return Number(time < recordTimeMin ? recordTimeMin : time > recordTimeMax ? recordTimeMax : time);
 }
 
 /** 32 bits, zigzag, seven a byte, the lowest first. Most have one byte or two. */

@@ -6,6 +6,7 @@ import { utf8 } from "../../../../src/ids.ts";
 import { recordedAtHeader } from "../../../../src/log/kafka/record_batch.ts";
 import { readRecordSet } from "../../../../src/log/kafka/record_set.ts";
 import type { LogRecord } from "../../../../src/log/port.ts";
+import { isoTime } from "../../../../src/time.ts";
 import {
   batchBytes,
   batchOf,
@@ -76,6 +77,11 @@ const batch: fc.Arbitrary<WrittenBatch> = fc.record({
 });
 
 /** Buffers and plain arrays of the same bytes are the same here. */
+const withinYears = (record: LogRecord): LogRecord => ({
+  ...record,
+  timestampMs: Math.min(Math.max(record.timestampMs, -1), Date.parse("9999-12-31T23:59:59.999Z")),
+});
+
 const comparable = (records: LogRecord[]) =>
   records.map((r) => ({
     ...r,
@@ -91,7 +97,7 @@ describe("the records of a batch", () => {
         const from = Number(written.baseOffset) + skipped;
         assert.deepEqual(
           comparable(await read(bytes, { from })),
-          comparable(await kafkajsRecords(bytes, from)),
+          comparable((await kafkajsRecords(bytes, from)).map(withinYears)),
         );
       }),
       { numRuns: 500 },
@@ -124,6 +130,21 @@ describe("the records of a batch", () => {
       logAppendTime: true,
     });
     assert.deepEqual(await read(stamped), expected.map((r) => ({ ...r, timestampMs: 2_000_000 })));
+  });
+
+  it("have the last time there is, or the first, where a producer states one beyond the years of events", async () => {
+    const [last, microseconds] = ["9999-12-31T23:59:59.999Z", 1_768_500_900_000_000n];
+    const times = [
+      ...[[microseconds, last], [1_000n * microseconds, last], [1n << 62n, last]] as const,
+      ...[[-1n, "1969-12-31T23:59:59.999Z"], [-microseconds, "1969-12-31T23:59:59.999Z"]] as const,
+    ];
+    for (const [time, expected] of times) {
+      for (const logAppendTime of [false, true]) {
+        const times = { baseTimestamp: time, maxTimestamp: time, logAppendTime };
+        const [record] = await read(batchOf(0, [], { records: [plainRecord], ...times }));
+        assert.equal(isoTime(record!.timestampMs), expected);
+      }
+    }
   });
 
   it("have the time that a header states, unless stated times are not to count", async () => {
