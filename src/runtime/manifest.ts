@@ -7,8 +7,8 @@
 import { type SnapshotManifest, snapshotManifest } from "../../schemas/snapshot.ts";
 import { contentHash, fromUtf8, utf8 } from "../ids.ts";
 
-/** The byte format written. A release reads its own and the previous one (there is none yet). */
-export const snapshotFormat = 1;
+/** The byte format written; this release reads 1, too, in which a ride is an entry of its own. */
+export const snapshotFormat = 2;
 
 export type Manifest = SnapshotManifest;
 

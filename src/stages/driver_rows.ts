@@ -104,12 +104,26 @@ export class DriverRows {
     this.#refused.set(row, refused);
   }
 
+  /** Why the driver's last refused point was refused; null where none was. */
+  refused(row: number): Refused | null {
+    return this.#refused.get(row) ?? null;
+  }
+
+  id(row: number): string {
+    return this.#texts.text(this.columns.int(row, at.idRef))!;
+  }
+
+  /** The ride that the driver is on. */
+  rideId(row: number): string | null {
+    return this.#texts.text(this.columns.int(row, at.rideRef));
+  }
+
   memory(row: number): DriverMemory {
     return {
       driver: this.driver(row),
       seen: this.seen.list(row),
       trail: this.trail.list(row),
-      refused: this.#refused.get(row) ?? null,
+      refused: this.refused(row),
     };
   }
 
@@ -117,14 +131,14 @@ export class DriverRows {
     const { numbers, ints } = this.columns.page(row);
     const [n, i] = [this.columns.numbersAt(row), this.columns.intsAt(row)];
     return {
-      id: this.#texts.text(ints[i + at.idRef]!)!,
+      id: this.id(row),
       city: this.words.word(ints[i + at.city]!),
       status: driverStatuses[ints[i + at.status]! - 1] ?? null,
       lat: numbers[n + at.lat]!,
       lng: numbers[n + at.lng]!,
       speedKmh: orNull(numbers[n + at.speedKmh]!),
       heading: orNull(numbers[n + at.heading]!),
-      rideId: this.#texts.text(ints[i + at.rideRef]!),
+      rideId: this.rideId(row),
       latestMs: numbers[n + at.latestMs]!,
       jumps: ints[i + at.jumps]!,
       supply: this.#supplyOf(row),
@@ -142,8 +156,7 @@ export class DriverRows {
     ints[i + at.status] = driver.status === null ? 0 : driverStatuses.indexOf(driver.status) + 1;
     ints[i + at.jumps] = driver.jumps;
     ints[i + at.city] = this.word(driver.city);
-    if (driver.rideId === null) this.clearRide(row);
-    else this.setRide(row, this.#scratch.bytes, 0, this.#scratch.write(driver.rideId));
+    this.putRide(row, driver.rideId);
     this.supply.dropUntil(row, Infinity);
     for (const point of driver.supply) {
       const node = this.supply.insert(row, point.boundaryMs);
@@ -156,6 +169,17 @@ export class DriverRows {
   word(word: string | null): number {
     if (word !== null && this.words.isFull) this.#sweep();
     return this.words.index(word);
+  }
+
+  /** The indexes of some cities. They have to be written to rows and nodes before `word()` is asked for another. */
+  indexesOf(words: readonly (string | null)[]): number[] {
+    if (this.words.isFull) this.#sweep();
+    return words.map((word) => this.words.index(word));
+  }
+
+  putRide(row: number, rideId: string | null): void {
+    if (rideId === null) this.clearRide(row);
+    else this.setRide(row, this.#scratch.bytes, 0, this.#scratch.write(rideId));
   }
 
   /** Puts the ride's id, if it is not the one that is there already. */
@@ -171,9 +195,9 @@ export class DriverRows {
     this.columns.setInt(row, at.rideRef, 0);
   }
 
-  /** In the order they came. */
-  *entries(): Generator<DriverMemory> {
-    for (let row = this.#oldest; row !== noRow; row = this.columns.int(row, at.next)) yield this.memory(row);
+  /** The rows in the order their drivers came. None may come or leave between two of them. */
+  *inOrder(): Generator<number> {
+    for (let row = this.#oldest; row !== noRow; row = this.columns.int(row, at.next)) yield row;
   }
 
   /** In no order. Drivers may come and leave between two of them: those may be missed, no other is. */
@@ -183,7 +207,7 @@ export class DriverRows {
     }
   }
 
-  /** Takes an entry back. */
+  /** Puts a driver as its memory; entries of a snapshot of format 1 are that. */
   restore({ driver, seen, trail, refused }: DriverMemory): void {
     const row = this.addId(driver.id);
     this.write(row, driver);
@@ -257,7 +281,7 @@ export class DriverRows {
 
   #sweep(): void {
     const used = new Set<number>();
-    for (let row = this.#oldest; row !== noRow; row = this.columns.int(row, at.next)) {
+    for (const row of this.inOrder()) {
       used.add(this.columns.int(row, at.city));
       for (let node = this.supply.first(row); node !== at.none; node = this.supply.next(node)) {
         used.add(this.supply.city(node));

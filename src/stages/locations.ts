@@ -19,6 +19,7 @@ import { paneStart } from "../windows/settings.ts";
 import { usualMs } from "../windows/trailing.ts";
 import { boundariesMax, type StageContext } from "./context.ts";
 import * as at from "./driver_columns.ts";
+import { driversEntries, type DriversEntry, restoreDrivers } from "./driver_entries.ts";
 import { type DriverMemory, DriverRows, noRow } from "./driver_rows.ts";
 import { Intake } from "./intake.ts";
 import { type Ahead, PartialWriter } from "./partial_writer.ts";
@@ -249,20 +250,28 @@ export class LocationsFold implements Fold {
       this.#intake.failures,
       ...this.#counts.state(),
     ];
-    for (const memory of this.#drivers.entries()) yield ["driver", memory];
+    for (const entry of driversEntries(this.#drivers)) yield ["drivers", ...entry];
   }
 
   restore([kind, ...data]: FoldEntry): void {
-    if (kind === "head") {
-      const [nextOffset, watermarkMs, ledger, failures, supply, cells] = data;
-      this.#nextOffset = nextOffset as number;
-      this.#intake.watermark.restore(watermarkMs as number | null);
-      this.#intake.ledger = ledger as Ledger;
-      this.#intake.failures = failures as number;
-      this.#counts.restore([supply as BoundaryGaugeState, cells as CellTableState]);
-    } else {
-      invariant(kind === "driver", `a snapshot of locations has no entries of kind ${kind}`);
-      this.#drivers.restore(data[0] as DriverMemory);
+    switch (kind) {
+      case "head": {
+        const [nextOffset, watermarkMs, ledger, failures, supply, cells] = data;
+        this.#nextOffset = nextOffset as number;
+        this.#intake.watermark.restore(watermarkMs as number | null);
+        this.#intake.ledger = ledger as Ledger;
+        this.#intake.failures = failures as number;
+        this.#counts.restore([supply as BoundaryGaugeState, cells as CellTableState]);
+        break;
+      }
+      case "drivers":
+        restoreDrivers(this.#drivers, data as DriversEntry);
+        break;
+      case "driver":
+        this.#drivers.restore(data[0] as DriverMemory);
+        break;
+      default:
+        invariant(false, `a snapshot of locations has no entries of kind ${kind}`);
     }
   }
 

@@ -15,6 +15,8 @@ export const requestedMs = 0,
   openUntilMs = 5,
   latestMs = 6;
 export const timesPerRow = 7;
+/** What they are in the row of a ride of which nothing is known. */
+export const timesOfNew = Float64Array.of(-1, -1, -1, -1, 0, 0, 0);
 
 /** Ints of a row: refs of texts, indexes of words, cents (-1 for null), and how it hangs together with others. */
 export const idRef = 0,
@@ -111,8 +113,7 @@ export class RideColumns {
   clear(row: number): void {
     const { times, ints, states } = this.page(row);
     const [t, i, s] = [this.timesAt(row), this.intsAt(row), this.statesAt(row)];
-    times.fill(-1, t, t + timesPerRow);
-    for (const which of [outcomeMs, openUntilMs, latestMs]) times[t + which] = 0;
+    times.set(timesOfNew, t);
     ints.fill(0, i, i + intsPerRow);
     ints[i + estimatedFare] = ints[i + fare] = -1;
     states.fill(0, s, s + statesPerRow);

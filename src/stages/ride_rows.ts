@@ -23,21 +23,6 @@ import { WordTable } from "./word_table.ts";
 
 /** A ride with the events it has seen: `seen` holds, per event, what `seenStride` numbers say. */
 export type RideMemory = { ride: Ride; seen: number[]; refused: Refused | null };
-/**
- * A ride in a snapshot, as its row holds it: keys would be two thirds of its bytes. States are indexes into lists, so
- * those may only grow at their ends.
- */
-export type RideEntry = [
-  id: string,
-  rider: string | null,
-  driver: string | null,
-  words: (string | null)[],
-  states: number[],
-  times: number[],
-  numbers: number[],
-  seen: number[],
-  refused: Refused | null,
-];
 /** id hash high, id hash low, event type, event time ms, record time ms, offset. */
 export const seenStride = 6;
 
@@ -46,7 +31,7 @@ export const noRow = -1;
 export class RideRows {
   readonly texts = new TextArena();
   readonly words = new WordTable();
-  readonly #seen = new SeenEvents();
+  readonly seen = new SeenEvents();
   readonly #index = new RowIndex();
   readonly #due: DueRows;
   readonly columns = new RideColumns();
@@ -113,6 +98,10 @@ export class RideRows {
     return row;
   }
 
+  addId(id: string): number {
+    return this.add(this.#scratch.bytes, 0, this.#scratch.write(id));
+  }
+
   /** To be called when the facts of a new row are written: from now on it is due at some time. */
   enter(row: number): void {
     this.#due.add(row);
@@ -124,7 +113,7 @@ export class RideRows {
   }
 
   hasSeen(row: number, high: number, low: number): boolean {
-    return this.#seen.has(this.columns.int(row, at.firstSeen), high, low);
+    return this.seen.has(this.columns.int(row, at.firstSeen), high, low);
   }
 
   seenEvents(row: number): number {
@@ -142,7 +131,7 @@ export class RideRows {
   ) {
     const { ints } = this.columns.page(row);
     const i = this.columns.intsAt(row);
-    const node = this.#seen.add(ints[i + at.lastSeen]!, high, low, type, timeMs, recordMs, offset);
+    const node = this.seen.add(ints[i + at.lastSeen]!, high, low, type, timeMs, recordMs, offset);
     if (ints[i + at.firstSeen] === noNode) ints[i + at.firstSeen] = node;
     ints[i + at.lastSeen] = node;
     ints[i + at.seenCount]!++;
@@ -152,11 +141,16 @@ export class RideRows {
     this.#refused.set(row, refused);
   }
 
+  /** Why the ride's last refused event was refused; null where none was. */
+  refused(row: number): Refused | null {
+    return this.#refused.get(row) ?? null;
+  }
+
   memory(row: number): RideMemory {
     return {
       ride: this.ride(row),
-      seen: this.#seen.list(this.columns.int(row, at.firstSeen)),
-      refused: this.#refused.get(row) ?? null,
+      seen: this.seen.list(this.columns.int(row, at.firstSeen)),
+      refused: this.refused(row),
     };
   }
 
@@ -215,13 +209,19 @@ export class RideRows {
     this.setWord(row, at.outcomeCity, ride.outcomeCity);
     this.setWord(row, at.openCity, ride.openCity);
     this.setWord(row, at.reason, ride.reason);
-    this.#setText(row, at.userRef, ride.userId);
-    this.#setText(row, at.driverRef, ride.driverId);
+    this.putText(row, at.userRef, ride.userId);
+    this.putText(row, at.driverRef, ride.driverId);
   }
 
   setWord(row: number, which: number, word: string | null): void {
     if (word !== null && this.words.isFull) this.#sweep();
     this.columns.setInt(row, which, this.words.index(word));
+  }
+
+  /** The indexes of some words. They have to be written to rows before `setWord()` puts another. */
+  indexesOf(words: readonly (string | null)[]): number[] {
+    if (this.words.isFull) this.#sweep();
+    return words.map((word) => this.words.index(word));
   }
 
   /** Puts a text that is not the one that is there already. */
@@ -232,9 +232,16 @@ export class RideRows {
     this.columns.setInt(row, which, this.texts.put(bytes, from, to));
   }
 
-  /** In the order they came. */
-  *entries(): Generator<RideEntry> {
-    for (let row = this.#oldest; row !== noRow; row = this.columns.int(row, at.next)) yield this.#entry(row);
+  /** Puts a text, or none. */
+  putText(row: number, which: number, text: string | null): void {
+    if (text !== null) return this.setText(row, which, this.#scratch.bytes, 0, this.#scratch.write(text));
+    this.texts.free(this.columns.int(row, which));
+    this.columns.setInt(row, which, 0);
+  }
+
+  /** The rows in the order their rides came. None may come or leave between two of them. */
+  *inOrder(): Generator<number> {
+    for (let row = this.#oldest; row !== noRow; row = this.columns.int(row, at.next)) yield row;
   }
 
   /** In no order. Rides may come and leave between two of them: those may be missed, no other is. */
@@ -242,43 +249,6 @@ export class RideRows {
     for (let row = 0; row < this.columns.rows; row++) {
       if (this.columns.int(row, at.lookMinute) !== 0) yield row;
     }
-  }
-
-  #entry(row: number): RideEntry {
-    const { times, ints, states } = this.columns.page(row);
-    const [t, i, s] = [this.columns.timesAt(row), this.columns.intsAt(row), this.columns.statesAt(row)];
-    const word = (which: number) => this.words.word(ints[i + which]!);
-    const [a, b, c, d, e] = at.wordInts;
-    return [
-      this.texts.text(ints[i + at.idRef]!)!,
-      this.texts.text(ints[i + at.userRef]!),
-      this.texts.text(ints[i + at.driverRef]!),
-      [word(a), word(b), word(c), word(d), word(e)],
-      [states[s]!, states[s + 1]!, states[s + 2]!, states[s + 3]!],
-      [times[t]!, times[t + 1]!, times[t + 2]!, times[t + 3]!, times[t + 4]!, times[t + 5]!, times[t + 6]!],
-      [ints[i + at.estimatedFare]!, ints[i + at.fare]!, ints[i + at.marks]!, ints[i + at.attempts]!],
-      this.#seen.list(ints[i + at.firstSeen]!),
-      this.#refused.get(row) ?? null,
-    ];
-  }
-
-  /** Takes an entry back; returns its row. */
-  restore([id, rider, driver, named, ofStates, ofTimes, numbers, seen, refused]: RideEntry): number {
-    const row = this.add(this.#scratch.bytes, 0, this.#scratch.write(id));
-    const { times, ints, states } = this.columns.page(row);
-    const i = this.columns.intsAt(row);
-    states.set(ofStates, this.columns.statesAt(row));
-    times.set(ofTimes, this.columns.timesAt(row));
-    [at.estimatedFare, at.fare, at.marks, at.attempts].forEach((which, n) => ints[i + which] = numbers[n]!);
-    at.wordInts.forEach((which, n) => this.setWord(row, which, named[n]!));
-    this.#setText(row, at.userRef, rider);
-    this.#setText(row, at.driverRef, driver);
-    for (let n = 0; n < seen.length; n += seenStride) {
-      this.see(row, seen[n]!, seen[n + 1]!, seen[n + 2]!, seen[n + 3]!, seen[n + 4]!, seen[n + 5]!);
-    }
-    if (refused !== null) this.#refused.set(row, refused);
-    this.enter(row);
-    return row;
   }
 
   /** Lets go of everyone due at the watermark. */
@@ -289,15 +259,6 @@ export class RideRows {
   /** Lets the one that came first go, to keep a bound. */
   evictOldest(): void {
     if (this.#oldest !== noRow) this.#remove(this.#oldest);
-  }
-
-  #setText(row: number, which: number, text: string | null): void {
-    if (text === null) {
-      this.texts.free(this.columns.int(row, which));
-      this.columns.setInt(row, which, 0);
-    } else {
-      this.setText(row, which, this.#scratch.bytes, 0, this.#scratch.write(text));
-    }
   }
 
   #append(row: number): void {
@@ -318,7 +279,7 @@ export class RideRows {
     else this.columns.setInt(after, at.previous, before);
     this.#index.remove(ints[i + at.hash]!, row);
     for (const ref of [at.idRef, at.userRef, at.driverRef]) this.texts.free(ints[i + ref]!);
-    this.#seen.free(ints[i + at.firstSeen]!);
+    this.seen.free(ints[i + at.firstSeen]!);
     this.#refused.delete(row);
     ints[i + at.lookMinute] = 0;
     this.#free.push(row);
@@ -326,7 +287,7 @@ export class RideRows {
 
   #sweep(): void {
     const used = new Set<number>();
-    for (let row = this.#oldest; row !== noRow; row = this.columns.int(row, at.next)) {
+    for (const row of this.inOrder()) {
       for (const which of at.wordInts) used.add(this.columns.int(row, which));
     }
     this.words.sweep(used);

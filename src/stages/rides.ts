@@ -25,7 +25,8 @@ import { Intake } from "./intake.ts";
 import { type Ahead, PartialWriter } from "./partial_writer.ts";
 import { type FactSource, rideFactOf } from "./ride_fact.ts";
 import { RideCounts, type RideCountsState } from "./ride_counts.ts";
-import { noRow, type RideEntry, type RideMemory, RideRows } from "./ride_rows.ts";
+import { restoreRide, restoreRides, type RideEntry, ridesEntries, type RidesEntry } from "./ride_entries.ts";
+import { noRow, type RideMemory, RideRows } from "./ride_rows.ts";
 import { UsualFacts } from "./usual_facts.ts";
 import { UsualSteps } from "./usual_steps.ts";
 
@@ -304,7 +305,7 @@ export class RidesFold implements Fold {
       ...this.#counts.state(),
     ];
     for (const register of panes.entries()) yield ["pane", register];
-    for (const entry of this.#rides.entries()) yield ["ride", ...entry];
+    for (const entry of ridesEntries(this.#rides)) yield ["rides", ...entry];
   }
 
   restore([kind, ...data]: FoldEntry): void {
@@ -321,8 +322,11 @@ export class RidesFold implements Fold {
       case "pane":
         this.#counts.panes.restore(data[0] as Register);
         break;
+      case "rides":
+        restoreRides(this.#rides, data as RidesEntry, (row) => this.#forgetRow(row));
+        break;
       case "ride":
-        this.#forgetRow(this.#rides.restore(data as RideEntry));
+        this.#forgetRow(restoreRide(this.#rides, data as RideEntry));
         break;
       default:
         invariant(false, `a snapshot of rides has no entries of kind ${kind}`);

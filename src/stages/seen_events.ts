@@ -72,10 +72,30 @@ export class SeenEvents {
     return all;
   }
 
+  /** The node after this one, or `noNode`. */
+  next(node: number): number {
+    return this.#ints[node >> pageBits]![(node & pageMask) * intsPerNode + 3]!;
+  }
+
+  /**
+   * Puts the numbers of a node at the end of a list, as differences: of its event time to `fromMs`, of its record time
+   * to the event time, of its offset to `fromOffset`. Returns its offset.
+   */
+  pushTo(list: number[], node: number, fromMs: number, fromOffset: number): number {
+    const ints = this.#ints[node >> pageBits]!;
+    const numbers = this.#numbers[node >> pageBits]!;
+    const at = (node & pageMask) * intsPerNode;
+    const from = (node & pageMask) * numbersPerNode;
+    const [timeMs, recordMs, offset] = [numbers[from]!, numbers[from + 1]!, numbers[from + 2]!];
+    list.push(ints[at]! >>> 0, ints[at + 1]! >>> 0, ints[at + 2]!);
+    list.push(timeMs - fromMs, recordMs - timeMs, offset - fromOffset);
+    return offset;
+  }
+
   free(first: number): void {
     for (let node = first; node !== noNode;) {
       this.#free.push(node);
-      node = this.#ints[node >> pageBits]![(node & pageMask) * intsPerNode + 3]!;
+      node = this.next(node);
     }
   }
 

@@ -4,7 +4,7 @@ import { before, describe, it } from "node:test";
 import { stageContext } from "../../src/node/context.ts";
 import { acquire } from "../../src/runtime/acquire.ts";
 import { groupName } from "../../src/runtime/host.ts";
-import { decodeManifest, encodeManifest, type Manifest } from "../../src/runtime/manifest.ts";
+import { decodeManifest, encodeManifest, type Manifest, snapshotFormat } from "../../src/runtime/manifest.ts";
 import { restore } from "../../src/runtime/restore.ts";
 import { memorySnapshots } from "../../src/snapshots/memory.ts";
 import type { StoredManifest } from "../../src/snapshots/port.ts";
@@ -112,7 +112,10 @@ describe("row 12: damaged snapshots", () => {
 
   it("a newer format is passed over and counted", async () => {
     const counted = await discarded("newer_format");
-    assert.equal((await acquired(await changed({ format: 2 })))?.manifest.next_offset, older.offset);
+    assert.equal(
+      (await acquired(await changed({ format: snapshotFormat + 1 })))?.manifest.next_offset,
+      older.offset,
+    );
     assert.equal(await discarded("newer_format"), counted + 1);
   });
 

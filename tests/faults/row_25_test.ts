@@ -9,7 +9,7 @@ import { Outbox } from "../../src/fold.ts";
 import { fromUtf8, utf8 } from "../../src/ids.ts";
 import type { LogRecord } from "../../src/log/port.ts";
 import { stageContext } from "../../src/node/context.ts";
-import { decodeManifest, encodeManifest } from "../../src/runtime/manifest.ts";
+import { decodeManifest, encodeManifest, snapshotFormat } from "../../src/runtime/manifest.ts";
 import { groupName } from "../../src/runtime/host.ts";
 import type { SnapshotStore } from "../../src/snapshots/port.ts";
 import { citiesStage } from "../../src/stages/cities.ts";
@@ -95,7 +95,7 @@ async function inNewerFormat(store: SnapshotStore): Promise<number> {
       for (const stored of await store.manifests(key)) {
         const read = await decodeManifest(stored.bytes);
         assert.ok(read.ok);
-        const bytes = await encodeManifest({ ...read.manifest, format: 2 });
+        const bytes = await encodeManifest({ ...read.manifest, format: snapshotFormat + 1 });
         await store.discard(key, stored.offset);
         for (const hash of stored.segments) await store.putSegment(key, hash, utf8("a newer release's"));
         await store.putManifest(key, { ...stored, bytes });

@@ -46,7 +46,7 @@ async function nextRelease(tree: string): Promise<void> {
   await symlink(join(root, "node_modules"), join(tree, "node_modules"));
   const changes: [path: string, from: string | RegExp, to: string][] = [
     ["package.json", /"version": "[^"]+"/, `"version": "${newest}"`],
-    ["src/runtime/manifest.ts", "snapshotFormat = 1", "snapshotFormat = 2"],
+    ["src/runtime/manifest.ts", "snapshotFormat = 2", "snapshotFormat = 3"],
     [
       "src/windows/partial.ts",
       "outgoing(JSON.stringify(partial))",

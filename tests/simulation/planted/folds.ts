@@ -12,7 +12,11 @@ export const foldBugs: readonly Bug[] = [
     name: "dedup set missing from the snapshot",
     by: "simulation",
     changes: [
-      change("src/stages/ride_rows.ts", "this.#seen.list(ints[i + at.firstSeen]!),", "[],"),
+      change(
+        "src/stages/ride_entries.ts",
+        "events.push(ints[i + at.seenCount]!);",
+        "events.push(0);\n    continue;",
+      ),
     ],
   },
   {
