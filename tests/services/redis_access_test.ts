@@ -231,7 +231,8 @@ describe("a broken way to Redis", () => {
     const { port } = silent.address() as { port: number };
     const mute = open({ url: `redis://127.0.0.1:${port}`, timeoutMs: 50 });
     await eventually("ten connections were tried", async () => {
-      assert.match(await refusal(mute), /no answer within 50 ms/);
+      // Each call and each connection has these 50 ms; whose are over first is the machine's choice.
+      assert.match(await refusal(mute), /no answer within 50 ms|Connection timeout/);
       return seen >= 10;
     });
     assert.ok(most <= 2, `${most} at a time`);
