@@ -2,7 +2,9 @@
  * Drivers as entries of a snapshot: up to 256 of them side by side, column by column, as rides are in ride_entries.ts.
  *
  * Most of a driver are points, a few seconds apart: of each the time is written as the difference to the point before.
+ * A status is an index into `driverStatuses`, which may only grow at its end.
  */
+import { invariant } from "../invariant.ts";
 import type { Refused } from "./intake.ts";
 import * as at from "./driver_columns.ts";
 import type { DriverRows } from "./driver_rows.ts";
@@ -171,6 +173,11 @@ export function restoreDrivers(
     if (refusedLast !== undefined) drivers.refuse(row, refusedLast);
     drivers.enter(row);
   }
+  invariant(
+    n === numbers.length && f === facts.length && b === boundaries.length && s === seen.length &&
+      t === trail.length && p === places.length,
+    "the columns of drivers are as long as their drivers need",
+  );
 }
 
 const numberColumns = [at.lat, at.lng, at.speedKmh, at.heading] as const;

@@ -171,7 +171,7 @@ export class DriverRows {
     return this.words.index(word);
   }
 
-  /** The indexes of some cities. They have to be written to rows and nodes before `word()` is asked for another. */
+  /** The indexes of some cities. They have to be written to rows and nodes before `word()` or `write()` puts another. */
   indexesOf(words: readonly (string | null)[]): number[] {
     if (this.words.isFull) this.#sweep();
     return words.map((word) => this.words.index(word));

@@ -5,10 +5,11 @@
  *
  * What neighbours share is written once, or as a difference: a ride's times to its latest one, its latest to that of the
  * ride before, an event's offset to that of the event before. So a number has three digits where it had thirteen, which
- * is what reading a million rides back takes its time for. States are indexes into lists, which may only grow at their
- * ends.
+ * is what reading a million rides back takes its time for. States, outcomes, cancellers and event types are indexes into
+ * lists, which may only grow at their ends.
  */
 import { asciiOf } from "../codec/scan.ts";
+import { invariant } from "../invariant.ts";
 import type { Refused } from "./intake.ts";
 import * as at from "./ride_columns.ts";
 import { type RideRows, seenStride } from "./ride_rows.ts";
@@ -121,17 +122,17 @@ function entryOf(rides: RideRows, rows: readonly number[]): RidesEntry {
   return [ids, riders, drivers, named, namedOf, statesText, times, numbers, events, refused];
 }
 
-/** Takes the rides of an entry back; `taken` is told the row of each. */
+/** Takes the rides of an entry back; returns their rows. */
 export function restoreRides(
   rides: RideRows,
   [ids, riders, drivers, named, namedOf, states, times, numbers, events, refused]: RidesEntry,
-  taken: (row: number) => void,
-): void {
+): number[] {
   const words = rides.indexesOf(named);
   let latestMs = 0, offset = 0;
   // Where the next of each column stands.
   let w = 0, c = 0, m = 0, k = 0, e = 0;
   const refusedOf = new Map(refused);
+  const rows: number[] = [];
   for (let place = 0; place < ids.length; place++) {
     const row = rides.addId(ids[place]!);
     const page = rides.columns.page(row);
@@ -160,8 +161,13 @@ export function restoreRides(
     const refusedLast = refusedOf.get(place);
     if (refusedLast !== undefined) rides.refuse(row, refusedLast);
     rides.enter(row);
-    taken(row);
+    rows.push(row);
   }
+  invariant(
+    m === times.length && k === numbers.length && e === events.length && w === namedOf.length,
+    "the columns of rides are as long as their rides need",
+  );
+  return rows;
 }
 
 /** The same of a ride as format 1 has it; returns its row. */

@@ -218,7 +218,7 @@ export class RideRows {
     this.columns.setInt(row, which, this.words.index(word));
   }
 
-  /** The indexes of some words. They have to be written to rows before `setWord()` puts another. */
+  /** The indexes of some words. They have to be written to rows before `setWord()` or `write()` puts another. */
   indexesOf(words: readonly (string | null)[]): number[] {
     if (this.words.isFull) this.#sweep();
     return words.map((word) => this.words.index(word));

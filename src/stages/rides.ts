@@ -323,7 +323,7 @@ export class RidesFold implements Fold {
         this.#counts.panes.restore(data[0] as Register);
         break;
       case "rides":
-        restoreRides(this.#rides, data as RidesEntry, (row) => this.#forgetRow(row));
+        for (const row of restoreRides(this.#rides, data as RidesEntry)) this.#forgetRow(row);
         break;
       case "ride":
         this.#forgetRow(restoreRide(this.#rides, data as RideEntry));

@@ -6,9 +6,11 @@
  *
  * Freed places are given to the next text of as many words; places are never joined, ids being of few lengths.
  */
-import { fromUtf8 } from "../ids.ts";
 import { asciiOf } from "../codec/scan.ts";
 import type { JsonBytes } from "../json_bytes.ts";
+
+/** A byte order mark at the beginning is part of an id, as every other character is. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const wordBytes = 8;
 /** A block is never copied, so that growing holds nothing up. */
@@ -66,7 +68,7 @@ export class TextArena {
     const block = this.#blocks[ref >> blockBits]!;
     const from = (ref & blockMask) * wordBytes + 2;
     const to = from + this.#length(ref);
-    for (let i = from; i < to; i++) if (block[i]! >= 0x80) return fromUtf8(block.subarray(from, to));
+    for (let i = from; i < to; i++) if (block[i]! >= 0x80) return decoder.decode(block.subarray(from, to));
     return asciiOf(block, from, to);
   }
 

@@ -203,7 +203,10 @@ function readHeaders(
     if (wanted.recordedTimes && name === recordedAtHeader) stated = text;
     else (headers ??= {} as RecordHeaders)[name] = text;
   }
-  return { headers, statedMs: stated !== null && /^\d{1,15}$/.test(stated) ? Number(stated) : null };
+  return {
+    headers,
+    statedMs: stated !== null && /^\d{1,15}$/.test(stated) ? withinYears(BigInt(stated)) : null,
+  };
 }
 
 /** Beyond 28 bits, or from a base that is odd, a time needs the 64 bits that it is stored with. */

@@ -49,6 +49,33 @@ describe("drivers as entries of a snapshot", () => {
     }));
   });
 
+  it("have the bytes that format 2 has, field by field", () => {
+    const text = '[["driver-1","driver-2"],["ride-1",null],["Wien","Graz"],["881e02c29bfffff",null],' +
+      "[48.1,16.2,30.5,90,47.5,15.6,-1,-1],[900500,0,3,2,500,1,0,0],[2,-60500,-1000,0,1,0,-500,-500,2,0,1,0]," +
+      "[2,0,-10000,10000,2,1,-100,100,77,78],[2,-10000,100,30,0,10000,50,4,1,1,0,20,6,-1]," +
+      '[48.3,16.4,48.1,16.2,47.5,15.6],[[0,{"code":"too_late","offset":35,"atMs":900700}]]]';
+    const first: DriverMemory = {
+      driver: {
+        ...{ id: "driver-1", city: "Wien", status: "on_trip", lat: 48.1, lng: 16.2, speedKmh: 30.5 },
+        ...{ heading: 90, rideId: "ride-1", latestMs: 900_500, jumps: 2 },
+        supply: [
+          { boundaryMs: 840_000, atMs: 839_000, status: "available", city: "Graz", cell: "881e02c29bfffff" },
+          { boundaryMs: 900_000, atMs: 899_500, status: "on_trip", city: "Wien", cell: null },
+        ],
+      },
+      seen: [890_500, 0, 900_500, 0],
+      trail: [890_500, 890_600, 30, 48.3, 16.4, 0, 900_500, 900_550, 34, 48.1, 16.2, 1],
+      refused: { code: "too_late", offset: 35, atMs: 900_700 },
+    };
+    const second: DriverMemory = {
+      driver: { ...newDriver("driver-2"), city: "Graz", lat: 47.5, lng: 15.6, latestMs: 901_000 },
+      ...{ seen: [900_900, 77, 901_000, 78], trail: [901_000, 901_020, 40, 47.5, 15.6, -1], refused: null },
+    };
+    const rows = restored([JSON.parse(text)]);
+    assert.deepEqual(memories(rows), [first, second]);
+    assert.deepEqual([...driversEntries(rows)].map((entry) => JSON.stringify(entry)), [text]);
+  });
+
   it("are 256 an entry, fewer where they have many points; none make none", () => {
     const all = Array.from({ length: 600 }, (_, n) => numbered(n));
     assert.deepEqual(written(rowsOf(all)).map(driversIn), [256, 256, 88]);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { newRide } from "../../../actors/ride.ts";
 import { erasedSet, riderHash } from "../../../src/erased.ts";
 import type { FoldEntry } from "../../../src/fold.ts";
+import { snapshotFormat } from "../../../src/runtime/manifest.ts";
 import {
   restoreRide,
   restoreRides,
@@ -27,8 +28,7 @@ function rowsOf(all: readonly RideMemory[]): RideRows {
 
 /** What comes back of the entries, and what was told of each ride meanwhile. */
 function restored(entries: readonly RidesEntry[], into = newRows()) {
-  const told: string[] = [];
-  for (const entry of entries) restoreRides(into, entry, (row) => told.push(into.ride(row).id));
+  const told = entries.flatMap((entry) => restoreRides(into, entry)).map((row) => into.ride(row).id);
   return { rows: into, told };
 }
 
@@ -48,6 +48,42 @@ describe("rides as entries of a snapshot", () => {
       assert.deepEqual(told, all.map(({ ride }) => ride.id));
       assert.deepEqual(written(rows), entries);
     }));
+  });
+
+  it("have the bytes that format 2 has, field by field", () => {
+    const text =
+      '[["ride-1","ride-2"],["rider-1","rider-2"],["driver-1",null],["Wien","Graz","Linz","Wels","late",null],' +
+      '[0,1,2,3,4,1,5,5,5,5],"41211000",' +
+      "[1000500,63,-400,-300,-200,-100,-50,299600,200,1,0],[850,920,5,2,400,-1,0,0]," +
+      "[2,4000000000,11,0,-400,50,70,12,13,3,-100,60,5,1,21,22,0,0,30,15]," +
+      '[[1,{"code":"duplicate","offset":91,"atMs":1000800}]]]';
+    const first: RideMemory = {
+      ride: {
+        ...{ id: "ride-1", state: "completed", city: "Wien", userId: "rider-1", driverId: "driver-1" },
+        ...{ requestedMs: 1_000_100, acceptedMs: 1_000_200, acceptedCity: "Graz", startedMs: 1_000_300 },
+        ...{ endedMs: 1_000_400, cancelledBy: "driver", attempts: 2, outcome: "completed" },
+        ...{ outcomeCity: "Linz", outcomeMs: 1_000_450, reason: "late", estimatedFareCents: 850 },
+        ...{ fareCents: 920, openCity: "Wels", openUntilMs: 1_300_100, waitCounted: true, marks: 5 },
+        latestMs: 1_000_500,
+      },
+      seen: [
+        ...[4_000_000_000, 11, 0, 1_000_100, 1_000_150, 70],
+        ...[12, 13, 3, 1_000_400, 1_000_460, 75],
+      ],
+      refused: null,
+    };
+    const second: RideMemory = {
+      ride: {
+        ...{ ...newRide("ride-2"), state: "requested", city: "Graz", userId: "rider-2" },
+        ...{ requestedMs: 1_000_700, estimatedFareCents: 400, latestMs: 1_000_700 },
+      },
+      seen: [21, 22, 0, 1_000_700, 1_000_730, 90],
+      refused: { code: "duplicate", offset: 91, atMs: 1_000_800 },
+    };
+    assert.equal(snapshotFormat, 2);
+    const { rows } = restored([JSON.parse(text)]);
+    assert.deepEqual(memories(rows), [first, second]);
+    assert.deepEqual([...ridesEntries(rows)].map((entry) => JSON.stringify(entry)), [text]);
   });
 
   it("are 256 an entry, fewer where they have seen many events; none make none", () => {
@@ -107,11 +143,33 @@ describe("rides as entries of a snapshot", () => {
 
     const erased = erasedSet();
     erased.add({ rider: riderHash("u1"), pseudonym: "erased-1" });
+    const restoredOf = (entries: FoldEntry[]) =>
+      restoreInto(new RidesFold(stageContext({ erased }), 0), entries);
     const ridersAfter = (entries: FoldEntry[]) => {
-      const fold = restoreInto(new RidesFold(stageContext({ erased }), 0), entries);
-      return [...fold.actors()].map(({ ride }) => ride.userId);
+      return [...restoredOf(entries).actors()].map(({ ride }) => ride.userId);
     };
     assert.deepEqual(ridersAfter(entries), ["u0", "erased-1", "u2"]);
     assert.deepEqual(ridersAfter([["ride", ...single]]), ["erased-1"]);
+  });
+
+  it("lose no word to a rider who was erased meanwhile, where the table of words is swept for it", () => {
+    const before = new RidesFold(stageContext(), 0);
+    const cancelled = (n: number) => {
+      const own = { ride_id: `r${n}`, user_id: `u${n}`, reason: `reason ${n}`, city: `city ${n}` };
+      return record(n, rideEvent("cancelled", 0, own), 0);
+    };
+    publishedBy(before, Array.from({ length: 1_300 }, (_, n) => cancelled(n)));
+    const erased = erasedSet();
+    for (const n of [300, 500, 780, 1_020]) {
+      erased.add({ rider: riderHash(`u${n}`), pseudonym: `erased-${n}` });
+    }
+    const after = restoreInto(new RidesFold(stageContext({ erased }), 0), entriesOf(before));
+    const forgotten = [...after.actors()].filter(({ ride }) => ride.userId?.startsWith("erased-"));
+    assert.deepEqual(forgotten.map(({ ride }) => ride.id), ["r300", "r500", "r780", "r1020"]);
+    for (const { ride } of before.actors()) {
+      const { city, reason, userId } = after.ride(ride.id)!.ride;
+      assert.equal(city, ride.city);
+      if (!userId!.startsWith("erased-")) assert.equal(reason, ride.reason);
+    }
   });
 });

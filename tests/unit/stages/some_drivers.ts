@@ -8,7 +8,11 @@ import { minuteMs as minute } from "../../../src/time.ts";
 export const newRows = () => new DriverRows((latestMs) => latestMs + 10 * minute);
 
 const ms = fc.integer({ min: 0, max: 2 ** 41 });
-const id = fc.oneof(fc.string({ minLength: 1, maxLength: 40 }), fc.string({ unit: "binary", minLength: 1 }));
+const id = fc.oneof(
+  fc.string({ minLength: 1, maxLength: 40 }),
+  fc.string({ unit: "binary", minLength: 1 }),
+  fc.constant("\ufeffid"),
+);
 const city = fc.constantFrom("x", "y", "Zürich", "unknown");
 const status = fc.constantFrom(...driverStatuses);
 const coordinate = fc.double({ min: -180, max: 180, noNaN: true });

@@ -9,7 +9,11 @@ export const newRows = () =>
   new RideRows((latestMs, hasEnded) => latestMs + (hasEnded ? 10 : 240) * minuteMs);
 
 const ms = fc.integer({ min: 0, max: 2 ** 41 });
-const id = fc.oneof(fc.string({ minLength: 1, maxLength: 40 }), fc.string({ unit: "binary", minLength: 1 }));
+const id = fc.oneof(
+  fc.string({ minLength: 1, maxLength: 40 }),
+  fc.string({ unit: "binary", minLength: 1 }),
+  fc.constant("\ufeffid"),
+);
 const city = fc.option(fc.constantFrom("x", "y", "Zürich"));
 export const someRide: fc.Arbitrary<Ride> = fc.record({
   id,

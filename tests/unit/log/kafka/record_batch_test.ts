@@ -159,6 +159,8 @@ describe("the records of a batch", () => {
       (await read(stating(text), { recordedTimes })).map((r) => [r.timestampMs, r.headers]);
     assert.deepEqual(await timeAndHeaders("1234", true), [[1_234, null]]);
     assert.deepEqual(await timeAndHeaders("soon", true), [[9_000, null]]);
+    const last = Date.parse("9999-12-31T23:59:59.999Z");
+    assert.deepEqual(await timeAndHeaders("999999999999999", true), [[last, null]]);
     assert.deepEqual(await timeAndHeaders("1234", false), [[9_000, { [recordedAtHeader]: "1234" }]]);
   });
 });
