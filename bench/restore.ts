@@ -3,9 +3,10 @@
  *
  *   deno run -A bench/restore.ts [--rides 1000000] [--redis redis://host:port]
  *
- * A log is filled with a request, and for every second ride an accept. One process folds it and drains: that takes one
- * snapshot of everything. A second process starts on it until every partition is restored. The event loop's delay is how
- * late a timer of 5 ms comes. Snapshots are in the embedded store, or in Redis.
+ * A log is filled with a request, and for every second ride an accept. One process folds it, with a snapshot of everything
+ * after each part of the accepts, so that the later ones replace what the first ones named, and drains: that takes one
+ * more. A second process starts on it until every partition is restored. The event loop's delay is how late a timer of 5
+ * ms comes. Snapshots are in the embedded store, or in Redis.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
@@ -15,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { readConfig } from "../src/config.ts";
 import { utf8 } from "../src/ids.ts";
+import { limits } from "../src/limits.ts";
 import type { NewRecord } from "../src/log/port.ts";
 import { stageContext } from "../src/node/context.ts";
 import { openParts } from "../src/node/parts.ts";
@@ -25,10 +27,13 @@ import { headerHelp } from "../tests/header_help.ts";
 
 headerHelp(import.meta.url);
 
+type Opened = Awaited<ReturnType<typeof open>>;
 type Given = { folder: string; rides: number; redis: string | null };
 
 const pollMs = 5;
 const appendRecords = 10_000;
+/** Of accepts, with a snapshot after each: more than snapshots are kept. */
+const rounds = limits.manifestsKept + 2;
 const limitMs = 10 * minuteMs;
 
 const { values } = parseArgs({
@@ -80,7 +85,7 @@ async function open({ folder, redis }: Given) {
   return { config, parts };
 }
 
-async function started({ config, parts }: Awaited<ReturnType<typeof open>>): Promise<Pipeline> {
+async function started({ config, parts }: Opened): Promise<Pipeline> {
   return await startPipeline({
     ...{ config, log: parts.log, store: parts.store, clock: systemClock, input: { kind: "live" } },
     onStopped(tp, error) {
@@ -91,72 +96,100 @@ async function started({ config, parts }: Awaited<ReturnType<typeof open>>): Pro
 
 async function foldAll(given: Given): Promise<void> {
   const opened = await open(given);
-  const { log } = opened.parts;
-  const context = stageContext(opened.config);
-  const partitionOf = (key: Uint8Array) => context.partitionOf("ride-events", key);
-  for (let from = 0; from < given.rides; from += appendRecords) {
-    await log.append(eventsOf(from, given.rides, partitionOf));
-  }
+  await appendAll(opened, given, requestOf);
   const pipeline = await started(opened);
-  const { partitions } = pipeline.context;
-  await until(() => ridesIn(pipeline) === given.rides && ready(pipeline, partitions["ride-events"]));
+  for (let round = 0; round < rounds; round++) {
+    await appendAll(
+      opened,
+      given,
+      (n) => n % 2 === 0 && n / 2 % rounds === round ? acceptOf(n, given.rides) : null,
+    );
+    await folded(pipeline, given.rides);
+    if (round === rounds - 1) break;
+    const cost = startCost();
+    await Promise.all(actorsIn(pipeline).map((actor) => actor.snapshot()));
+    console.log(`snapshot ${round + 1} of all ${cost.end()}`);
+  }
   // The cities have what there was, too.
   await systemClock.sleep(2 * secondMs);
-  const [cpu, loop, beganMs] = [process.cpuUsage(), watchLoop(), systemClock.monotonicMs()];
+  const cost = startCost();
   await pipeline.drain();
-  const { user, system } = process.cpuUsage(cpu);
-  const seconds = (systemClock.monotonicMs() - beganMs) / secondMs;
-  console.log(
-    `snapshot of all   ${((user + system) / 1e6).toFixed(2)} s of CPU, ${seconds.toFixed(2)} s; ` +
-      `event loop late by ${loop.end()} ms at most; resident at most ${peakMb(process.pid)} MB`,
-  );
+  console.log(`snapshot of all   ${cost.end()}`);
   await opened.parts.close();
   Deno.exit(0);
 }
 
+async function folded(pipeline: Pipeline, rides: number): Promise<void> {
+  const { partitions } = pipeline.context;
+  await until(() => ridesIn(pipeline) === rides && ready(pipeline, partitions["ride-events"]));
+}
+
 async function restoreAll(given: Given): Promise<void> {
   const opened = await open(given);
-  const [cpu, loop, beganMs] = [process.cpuUsage(), watchLoop(), systemClock.monotonicMs()];
+  const cost = startCost();
   const pipeline = await started(opened);
   await until(() => ridesIn(pipeline) === given.rides);
-  const { user, system } = process.cpuUsage(cpu);
-  const seconds = (systemClock.monotonicMs() - beganMs) / secondMs;
-  console.log(
-    `restore of all    ${((user + system) / 1e6).toFixed(2)} s of CPU, ${seconds.toFixed(2)} s; ` +
-      `event loop late by ${loop.end()} ms at most; resident at most ${peakMb(process.pid)} MB`,
-  );
+  console.log(`restore of all    ${cost.end()}`);
   pipeline.abandon();
   Deno.exit(0);
 }
 
-function eventsOf(from: number, rides: number, partitionOf: (key: Uint8Array) => number): NewRecord[] {
-  const startMs = Date.UTC(2026, 0, 15, 18);
-  const records: NewRecord[] = [];
-  for (let n = from; n < Math.min(rides, from + appendRecords); n++) {
-    const [id, timeMs] = [
-      `ride-${String(n).padStart(10, "0")}`,
-      startMs + Math.floor(n * 10 * minuteMs / rides),
-    ];
-    const event = (type: string, driver: object) => ({
-      ...{ event_type: type, ride_id: id, timestamp: isoTime(timeMs), event_id: `${id}-${type}` },
-      ...{
-        city: `city-${n % 50}`,
-        user_id: `user-${String(n % 92_000).padStart(6, "0")}`,
-        estimated_fare: 12.5,
-      },
-      ...driver,
+function startCost() {
+  const [cpu, loop, beganMs] = [process.cpuUsage(), watchLoop(), systemClock.monotonicMs()];
+  return {
+    end() {
+      const { user, system } = process.cpuUsage(cpu);
+      const seconds = (systemClock.monotonicMs() - beganMs) / secondMs;
+      return `${((user + system) / 1e6).toFixed(2)} s of CPU, ${seconds.toFixed(2)} s; ` +
+        `event loop late by ${loop.end()} ms at most; resident at most ${peakMb(process.pid)} MB`;
+    },
+  };
+}
+
+type RideEvent = { key: Uint8Array; value: Uint8Array; timestampMs: number };
+
+async function appendAll(
+  { config, parts }: Opened,
+  { rides }: Given,
+  eventOf: (n: number, rides: number) => RideEvent | null,
+): Promise<void> {
+  const context = stageContext(config);
+  let records: NewRecord[] = [];
+  for (let n = 0; n < rides; n++) {
+    const event = eventOf(n, rides);
+    if (event === null) continue;
+    records.push({
+      topic: "ride-events",
+      partition: context.partitionOf("ride-events", event.key),
+      ...event,
     });
-    const key = utf8(id);
-    const partition = partitionOf(key);
-    const push = (value: unknown) =>
-      records.push({
-        ...{ topic: "ride-events", partition, key },
-        ...{ value: utf8(JSON.stringify(value)), timestampMs: timeMs },
-      });
-    push(event("requested", {}));
-    if (n % 2 === 0) push(event("accepted", { driver_id: `driver-${n % 20_000}` }));
+    if (records.length < appendRecords) continue;
+    await parts.log.append(records);
+    records = [];
   }
-  return records;
+  if (records.length > 0) await parts.log.append(records);
+}
+
+function requestOf(n: number, rides: number): RideEvent {
+  return eventOf(n, rides, { event_type: "requested" });
+}
+
+function acceptOf(n: number, rides: number): RideEvent {
+  return eventOf(n, rides, { event_type: "accepted", driver_id: `driver-${n % 20_000}` });
+}
+
+function eventOf(n: number, rides: number, its: { event_type: string; driver_id?: string }): RideEvent {
+  const id = `ride-${String(n).padStart(10, "0")}`;
+  const timestampMs = Date.UTC(2026, 0, 15, 18) + Math.floor(n * 10 * minuteMs / rides);
+  const event = {
+    ...{ ride_id: id, timestamp: isoTime(timestampMs), event_id: `${id}-${its.event_type}`, ...its },
+    ...{
+      city: `city-${n % 50}`,
+      user_id: `user-${String(n % 92_000).padStart(6, "0")}`,
+      estimated_fare: 12.5,
+    },
+  };
+  return { key: utf8(id), value: utf8(JSON.stringify(event)), timestampMs };
 }
 
 function actorsIn(pipeline: Pipeline) {

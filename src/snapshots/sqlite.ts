@@ -8,6 +8,10 @@
  * A segment is put before any manifest names it. Until then the key's own rounds protect it: `fresh` holds it through
  * the manifest of the round it was put in and through the next one, so that two owners of a partition (one of them
  * a zombie) do not collect each other's segments from under a manifest that is on its way.
+ *
+ * What a dropped manifest named is held by `fresh` as well, in a round that is over. So all that may be collected is found
+ * there, and it goes a few segments at a time: overwriting those of a large partition in one transaction would hold the
+ * event loop for tens of milliseconds. What a process leaves when it ends in between is collected in the next round.
  */
 import { messageOf, WaymarkError } from "../errors.ts";
 import { limits } from "../limits.ts";
@@ -37,6 +41,11 @@ const snapshotFormat = {
     CREATE TABLE round (key TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
 };
 
+/** Segments that are collected between two turns of the event loop: each has up to `limits.segmentBytesMax`. */
+const collectedAtOnce = 4;
+/** Before the first round of any key. */
+const roundOver = -1;
+
 export type SqliteSnapshotsOptions = SyncOptions & {
   /** The file; its folder is made when missing. */
   path: string;
@@ -64,6 +73,13 @@ export function openSqliteSnapshots({ fsync, ...options }: SqliteSnapshotsOption
     }
   }
 
+  async function collect(key: SnapshotKey): Promise<void> {
+    for (let collected = collectedAtOnce; collected === collectedAtOnce;) {
+      await turn();
+      collected = guarded(() => file.transaction(() => tables.collectSome(key)));
+    }
+  }
+
   return {
     async putSegment(key, hash, bytes) {
       // A partition has dozens, and now and then a commit takes ten milliseconds to copy the WAL back.
@@ -71,13 +87,17 @@ export function openSqliteSnapshots({ fsync, ...options }: SqliteSnapshotsOption
       guarded(() => file.transaction(() => tables.putSegment(key, hash, bytes)));
     },
     async putManifest(key, manifest) {
-      const stored = guarded(() => file.transaction(() => tables.putManifest(key, manifest)));
+      const outcome = guarded(() => file.transaction(() => tables.putManifest(key, manifest)));
+      if (outcome === "stored") await collect(key);
       await file.synced();
-      return stored;
+      return outcome;
     },
     manifests: async (key) => guarded(() => tables.manifests(key)),
     segment: async (_key, hash) => guarded(() => tables.segment(hash)),
-    discard: async (key, offset) => guarded(() => file.transaction(() => tables.forget(key, [offset]))),
+    async discard(key, offset) {
+      guarded(() => file.transaction(() => tables.drop(key, offset)));
+      await collect(key);
+    },
     async close() {
       if (closed) return;
       closed = true;
@@ -99,7 +119,10 @@ function snapshotTables({ db }: SqliteFile) {
   const freshen = db.prepare(
     "INSERT INTO fresh (key, hash, round) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET round = ?3",
   );
-  const stale = db.prepare("DELETE FROM fresh WHERE key = ? AND round < ? RETURNING hash");
+  const stale = db.prepare(
+    `DELETE FROM fresh WHERE key = ?1
+     AND hash IN (SELECT hash FROM fresh WHERE key = ?1 AND round < ?2 LIMIT ${collectedAtOnce}) RETURNING hash`,
+  );
   const putManifest = db.prepare(
     "INSERT INTO manifest (key, next_offset, bytes, segments) VALUES (?, ?, ?, ?)",
   );
@@ -111,7 +134,11 @@ function snapshotTables({ db }: SqliteFile) {
   const name = db.prepare(
     "INSERT INTO named (hash, key, next_offset) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   );
-  const unname = db.prepare("DELETE FROM named WHERE key = ? AND next_offset = ? RETURNING hash");
+  const release = db.prepare(
+    `INSERT INTO fresh (key, hash, round) SELECT key, hash, ${roundOver} FROM named WHERE key = ? AND next_offset = ?
+     ON CONFLICT DO NOTHING`,
+  );
+  const unname = db.prepare("DELETE FROM named WHERE key = ? AND next_offset = ?");
   const collectOne = db.prepare(
     `DELETE FROM segment WHERE hash = ?1
      AND NOT EXISTS (SELECT 1 FROM named WHERE hash = ?1) AND NOT EXISTS (SELECT 1 FROM fresh WHERE hash = ?1)`,
@@ -120,30 +147,17 @@ function snapshotTables({ db }: SqliteFile) {
   const round = (key: SnapshotKey) => (roundOf.get(key) as { number: number } | undefined)?.number ?? 0;
   const offsets = (key: SnapshotKey) => (offsetsOf.all(key) as ManifestRow[]).map((row) => row.next_offset);
 
-  function collect(rows: unknown[]): void {
-    for (const { hash } of rows as { hash: string }[]) collectOne.run(hash);
-  }
-
-  function forget(key: SnapshotKey, unwanted: number[]): void {
-    for (const offset of unwanted) {
-      dropManifest.run(key, offset);
-      collect(unname.all(key, offset));
-    }
+  function drop(key: SnapshotKey, offset: number): void {
+    dropManifest.run(key, offset);
+    release.run(key, offset);
+    unname.run(key, offset);
   }
 
   function store(key: SnapshotKey, { offset, bytes, segments }: StoredManifest): void {
-    const replaced = unnameFirst(key, offset);
+    drop(key, offset);
     putManifest.run(key, offset, bytes, JSON.stringify(segments));
     for (const hash of segments) name.run(hash, key, offset);
-    const next = round(key) + 1;
-    setRound.run(key, next);
-    collect([...replaced, ...stale.all(key, next - 1)]);
-  }
-
-  // What the replaced manifest named is collected only after the new one has named what is to stay.
-  function unnameFirst(key: SnapshotKey, offset: number): unknown[] {
-    dropManifest.run(key, offset);
-    return unname.all(key, offset);
+    setRound.run(key, round(key) + 1);
   }
 
   return {
@@ -157,8 +171,15 @@ function snapshotTables({ db }: SqliteFile) {
         refuseMissingSegment(key, manifest, { hash, held: segmentHeld.get(hash) !== undefined });
       }
       store(key, manifest);
-      forget(key, offsets(key).slice(limits.manifestsKept));
+      for (const offset of offsets(key).slice(limits.manifestsKept)) drop(key, offset);
       return "stored";
+    },
+    drop,
+    /** How many segments it has looked at, `collectedAtOnce` if there may be more. */
+    collectSome(key: SnapshotKey): number {
+      const rows = stale.all(key, Math.max(0, round(key) - 1)) as { hash: string }[];
+      for (const { hash } of rows) collectOne.run(hash);
+      return rows.length;
     },
     manifests: (key: SnapshotKey): StoredManifest[] =>
       (manifestsOf.all(key) as ManifestRow[]).map(({ next_offset, bytes, segments }) => ({
@@ -168,6 +189,5 @@ function snapshotTables({ db }: SqliteFile) {
       })),
     segment: (hash: string): Uint8Array | null =>
       (segmentBytes.get(hash) as { bytes: Uint8Array } | undefined)?.bytes ?? null,
-    forget,
   };
 }

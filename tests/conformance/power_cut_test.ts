@@ -276,6 +276,7 @@ describe("the embedded snapshot store, of what is not synced", () => {
     const store = openSqliteSnapshots({ path, fsync: true, openWal: its.openWal });
     its.hold();
     const call = store.putManifest("key", manifest);
+    for (let turn = 0; turn < 20; turn++) await breathe();
     its.finish(new Error("Input/output error (os error 5)"));
     await assert.rejects(call, { code: "disk_sync_failed" });
     await assert.rejects(store.putManifest("key", { ...manifest, offset: 8 }), { code: "disk_sync_failed" });
