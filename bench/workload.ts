@@ -8,7 +8,7 @@
  * of six rides are requested, accepted, started and completed, the sixth is cancelled instead of started. The log
  * begins in the middle of the traffic: of older rides it has what comes next.
  *
- *   events … ─► one event per partition, 20 minutes later, in the city `end`: closes every window of the others
+ *   events … ─► one event per partition, in the city `end`, 15 minutes after the last window: closes those of the others
  */
 import { utf8 } from "../src/ids.ts";
 import { isoTime, minuteMs, secondMs } from "../src/time.ts";
@@ -37,6 +37,8 @@ export type WorkloadOptions = {
   perSecond?: number;
   /** How many cities there are; 50 unless given. */
   cities?: number;
+  /** Of the windows that the end of the log closes; five minutes unless given. */
+  windowMs?: number;
 };
 
 export const workloadStartMs = Date.UTC(2026, 0, 15, 18);
@@ -55,7 +57,7 @@ const eventsPerRide = (5 * 4 + 3) / 6;
 const rideMsMax = 13 * minuteMs;
 const bucketMs = 100;
 const buckets = rideMsMax / bucketMs + 2;
-const endsAfterMs = 20 * minuteMs;
+const endsAfterMs = 15 * minuteMs;
 
 type Places = {
   names: readonly string[];
@@ -110,7 +112,7 @@ export function* workload(options: WorkloadOptions): Generator<WorkloadEvent> {
     }
     due.length = 0;
   }
-  yield* endings(options, lastMs + endsAfterMs);
+  yield* endings(options, lastMs + (options.windowMs ?? 5 * minuteMs) + endsAfterMs);
 }
 
 const stepsOf = (ride: number) => isCancelled(ride) ? 3 : 4;

@@ -1,7 +1,7 @@
 /**
  * The windows of the workload as a batch program counts them: from the events as they were made, before anything wrote
- * or parsed them. Windows of five minutes sliding by one, per city; panes of a minute, riders as sets, their union
- * counted anew for every window.
+ * or parsed them. Windows of five minutes, or as given, sliding by one, per city; panes of a minute, riders as sets, their
+ * union counted anew for every window, unless it has the same panes as the one before.
  */
 import { isoTime, minuteMs, secondMs } from "../src/time.ts";
 import { cities, type WorkloadEvent } from "./workload.ts";
@@ -25,12 +25,14 @@ export type Recount = {
 
 type Pane = Omit<WindowFigures, "avg_fare" | "unique_riders"> & { fareCents: number; riders: Set<number> };
 
-const panesPerWindow = 5;
 /** Events come no further behind the newest one. */
 const disorderMsMax = 5 * secondMs;
 
 /** `names`: of the workload's cities. */
-export function newRecount(names: readonly string[] = cities): Recount {
+export function newRecount(names: readonly string[] = cities, windowMs = 5 * minuteMs): Recount {
+  const panesPerWindow = windowMs / minuteMs;
+  /** The newest window of each city. */
+  const before = names.map((): { held: Pane[]; figures: WindowFigures } | null => null);
   const panes = new Map<number, (Pane | undefined)[]>();
   const counted = new Map<string, WindowFigures>();
   let newestMs = -Infinity;
@@ -40,12 +42,17 @@ export function newRecount(names: readonly string[] = cities): Recount {
     if (openFrom === Infinity) return;
     for (; openFrom + panesPerWindow <= untilMinute; openFrom++) {
       for (let city = 0; city < names.length; city++) {
-        const held = [];
+        const held: Pane[] = [];
         for (let i = 0; i < panesPerWindow; i++) {
           const pane = panes.get(openFrom + i)?.[city];
           if (pane !== undefined) held.push(pane);
         }
-        if (held.length > 0) counted.set(keyOf(names[city]!, openFrom * minuteMs), sum(held));
+        if (held.length === 0) continue;
+        const last = before[city] ?? null;
+        const isSame = last?.held.length === held.length && held.every((pane, i) => pane === last.held[i]);
+        const figures = isSame ? last!.figures : sum(held);
+        before[city] = { held, figures };
+        counted.set(keyOf(names[city]!, openFrom * minuteMs), figures);
       }
       panes.delete(openFrom);
     }

@@ -9,6 +9,7 @@ that changed are published every second. Records are decoded a batch at a time. 
 state.
 """
 
+import os
 from datetime import datetime, timedelta, timezone
 
 import orjson
@@ -16,7 +17,7 @@ from bytewax import operators as op
 from bytewax.connectors.kafka import KafkaSink, KafkaSinkMessage, KafkaSource
 from bytewax.dataflow import Dataflow
 
-PANES = 5
+PANES = int(os.environ.get("WINDOW_MINUTES", "5"))
 UPDATES = timedelta(seconds=1)
 LATENESS_MINUTES = 3 * 60
 

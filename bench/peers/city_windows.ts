@@ -1,8 +1,10 @@
 /**
- * The query that all systems are asked, put together from Waymark's own parts: windows of five minutes sliding by one,
- * per city, six figures, exactly distinct riders, 30 s of watermark delay.
+ * The query that all systems are asked, put together from Waymark's own parts: windows of five minutes, or longer ones,
+ * sliding by one, per city, six figures, exactly distinct riders, 30 s of watermark delay.
  *
  *   record ─► scan (all of it is checked) ─► minute of the city + riders ─► changed windows ─► closed by the watermark
+ *
+ * Of longer windows those are told with every update that end within five minutes, the others when they close.
  *
  * What Waymark does besides is left out: a state machine and a fact per ride, removal of duplicates, snapshots.
  */
@@ -14,9 +16,9 @@ import { isoTime, minuteMs, secondMs } from "../../src/time.ts";
 import { RiderWindows } from "../../src/windows/distinct.ts";
 import { PartitionWatermark } from "../../src/windows/watermark.ts";
 
-export const windowMs = 5 * minuteMs;
-const settings = { windowMs, delayMs: 30 * secondMs, latenessMs: 0, skewMs: 5 * minuteMs, holdMs: 0 };
-const panesPerWindow = windowMs / minuteMs;
+const settings = { delayMs: 30 * secondMs, latenessMs: 0, skewMs: 5 * minuteMs, holdMs: 0 };
+/** Windows that end later are not told with every update. */
+const toldMinutes = 5;
 
 export type WindowRecord = { city: string; key: Uint8Array; value: Uint8Array };
 
@@ -29,14 +31,21 @@ type Pane = {
   cancellations: number;
   fareCents: number;
   fares: number;
-  changed: boolean;
+  /** The update that is to tell of it, or the last one that did. */
+  update: number;
 };
 
 class City {
-  readonly riders = new RiderWindows(windowMs);
+  readonly riders: RiderWindows;
   readonly panes = new Map<number, Pane>();
+  /** The newest update that told of a window, by its first minute. */
+  readonly told = new Map<number, number>();
   /** The pane of the event before: mostly it is that of the next one, too. */
   last: Pane | null = null;
+
+  constructor(windowMs: number) {
+    this.riders = new RiderWindows(windowMs);
+  }
 }
 
 export class CityWindows {
@@ -45,13 +54,22 @@ export class CityWindows {
   readonly #cities = new Map<string, City>();
   readonly #watermarks: PartitionWatermark[];
   #changed: { city: string; pane: Pane }[] = [];
+  readonly #windowMs: number;
+  readonly #panesPerWindow: number;
+  #update = 1;
+  #newestMinute = -Infinity;
   /** Windows that begin before this minute are closed. */
   #closedBelow = -Infinity;
   refused = 0;
   late = 0;
 
-  constructor(partitions: number) {
-    this.#watermarks = Array.from({ length: partitions }, () => new PartitionWatermark(settings));
+  constructor(partitions: number, windowMs: number) {
+    this.#windowMs = windowMs;
+    this.#panesPerWindow = windowMs / minuteMs;
+    this.#watermarks = Array.from(
+      { length: partitions },
+      () => new PartitionWatermark({ windowMs, ...settings }),
+    );
   }
 
   fold(partition: number, { value, timestampMs }: LogRecord): void {
@@ -87,45 +105,65 @@ export class CityWindows {
     }
     const [high, low] = [this.#hash[0]!, this.#hash[1]!];
     if ((high | low) !== 0) held.riders.add(high, low, minute * minuteMs);
-    if (!pane.changed) {
-      pane.changed = true;
+    if (pane.update !== this.#update) {
+      pane.update = this.#update;
+      this.#newestMinute = Math.max(this.#newestMinute, minute);
       this.#changed.push({ city, pane });
     }
   }
 
-  /** The open windows that have changed, as they are now; those that the watermark has passed are forgotten. */
+  /** The windows that have changed, as they are now; those that the watermark has passed are forgotten. */
   takeChanged(): WindowRecord[] {
     const starts = new Map<string, Set<number>>();
+    const endNext = this.#newestMinute - this.#panesPerWindow + toldMinutes;
     for (const { city, pane } of this.#changed) {
-      pane.changed = false;
       let of = starts.get(city);
       if (of === undefined) starts.set(city, of = new Set());
-      const first = Math.max(pane.minute - panesPerWindow + 1, this.#closedBelow);
-      for (let start = first; start <= pane.minute; start++) of.add(start);
+      const first = Math.max(pane.minute - this.#panesPerWindow + 1, this.#closedBelow);
+      for (let start = first; start <= Math.min(pane.minute, endNext); start++) of.add(start);
     }
     this.#changed = [];
     const records: WindowRecord[] = [];
     for (const [city, of] of starts) for (const start of of) records.push(this.#record(city, start));
-    this.#close();
+    this.#close(records);
+    this.#update++;
     return records;
   }
 
-  #close(): void {
+  #close(records: WindowRecord[]): void {
     let watermarkMs = Infinity;
     for (const { ms } of this.#watermarks) watermarkMs = Math.min(watermarkMs, ms ?? -Infinity);
-    const below = Math.floor(watermarkMs / minuteMs) - panesPerWindow + 1;
+    const below = Math.floor(watermarkMs / minuteMs) - this.#panesPerWindow + 1;
     if (below <= this.#closedBelow) return;
-    this.#closedBelow = below;
-    for (const { riders, panes } of this.#cities.values()) {
-      riders.dropBefore(below * minuteMs);
-      for (const minute of panes.keys()) if (minute < below) panes.delete(minute);
+    for (const [name, city] of this.#cities) {
+      const [oldest, newest] = rangeOf(city.panes.keys());
+      const first = Math.max(this.#closedBelow, oldest - this.#panesPerWindow + 1);
+      for (let start = first; start < Math.min(below, newest + 1); start++) {
+        if (this.#isUntold(city, start)) records.push(this.#record(name, start));
+      }
+      city.riders.dropBefore(below * minuteMs);
+      for (const minute of city.panes.keys()) if (minute < below) city.panes.delete(minute);
+      for (const start of city.told.keys()) if (start < below) city.told.delete(start);
     }
+    this.#closedBelow = below;
+  }
+
+  #isUntold({ panes, told }: City, start: number): boolean {
+    const update = told.get(start) ?? 0;
+    for (const pane of panes.values()) {
+      if (this.#isIn(pane, start) && pane.update > update) return true;
+    }
+    return false;
+  }
+
+  #isIn({ minute }: Pane, start: number): boolean {
+    return minute >= start && minute < start + this.#panesPerWindow;
   }
 
   #city(name: string): City {
     let city = this.#cities.get(name);
     if (city === undefined) {
-      this.#cities.set(name, city = new City());
+      this.#cities.set(name, city = new City(this.#windowMs));
       city.riders.dropBefore(this.#closedBelow * minuteMs);
     }
     return city;
@@ -135,17 +173,17 @@ export class CityWindows {
     let pane = city.panes.get(minute);
     if (pane === undefined) {
       const counts = { total: 0, requests: 0, completions: 0, cancellations: 0, fareCents: 0, fares: 0 };
-      city.panes.set(minute, pane = { minute, ...counts, changed: false });
+      city.panes.set(minute, pane = { minute, ...counts, update: 0 });
     }
     return city.last = pane;
   }
 
   #record(city: string, start: number): WindowRecord {
-    const { panes, riders } = this.#cities.get(city)!;
+    const { panes, riders, told } = this.#cities.get(city)!;
+    told.set(start, this.#update);
     const sum = { total_events: 0, requests: 0, completions: 0, cancellations: 0, fareCents: 0, fares: 0 };
-    for (let minute = start; minute < start + panesPerWindow; minute++) {
-      const pane = panes.get(minute);
-      if (pane === undefined) continue;
+    for (const pane of panes.values()) {
+      if (!this.#isIn(pane, start)) continue;
       sum.total_events += pane.total;
       sum.requests += pane.requests;
       sum.completions += pane.completions;
@@ -157,11 +195,17 @@ export class CityWindows {
     const value = JSON.stringify({
       city,
       window_start: isoTime(start * minuteMs),
-      window_end: isoTime((start + panesPerWindow) * minuteMs),
+      window_end: isoTime((start + this.#panesPerWindow) * minuteMs),
       ...counts,
       avg_fare: fares === 0 ? null : Math.round(fareCents / fares) / 100,
       unique_riders: riders.count(start * minuteMs),
     });
     return { city, key: utf8(`${city}|${start}`), value: utf8(value) };
   }
+}
+
+function rangeOf(numbers: Iterable<number>): [least: number, greatest: number] {
+  let [least, greatest] = [Infinity, -Infinity];
+  for (const number of numbers) [least, greatest] = [Math.min(least, number), Math.max(greatest, number)];
+  return [least, greatest];
 }

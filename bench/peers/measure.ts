@@ -23,6 +23,8 @@ export type Measured = {
   verdict: Verdict;
   /** Everything right in time. */
   correct: boolean;
+  /** What it said last, if it ended before. */
+  endedWith: string | null;
   loadBefore: number;
 };
 
@@ -31,12 +33,14 @@ const pollMs = 100;
 export async function measure(
   system: System,
   filled: Filled,
-  { log, brokers, redisUrl, folder, stalledMs }: {
+  { log, brokers, redisUrl, folder, stalledMs, limitMs }: {
     log: Log;
     brokers: string;
     redisUrl: string;
     folder: string;
+    /** Without a record more, and in all: then it is given up. */
     stalledMs: number;
+    limitMs: number;
   },
 ): Promise<Measured> {
   const place = join(folder, `${filled.prefix}${system.name}`);
@@ -54,19 +58,19 @@ export async function measure(
   try {
     while (!results.complete()) {
       await systemClock.sleep(pollMs);
-      if (started.exitCode !== null || started.signalCode !== null) {
-        throw new Error(`${system.label} ended: ${(await readFile(said, "utf8")).slice(-2_000)}`);
-      }
+      if (hasEnded(started)) break;
       cost = treeCost(started.pid!);
       const records = results.records();
       if (records > seen.records) seen = { records, atMs: systemClock.monotonicMs() };
-      if (systemClock.monotonicMs() - seen.atMs > stalledMs) break;
+      const nowMs = systemClock.monotonicMs();
+      if (nowMs - seen.atMs > stalledMs || nowMs - startedMs > limitMs) break;
     }
     const seconds = (systemClock.monotonicMs() - startedMs) / secondMs;
     const verdict = results.verdict();
     return {
       ...{ system: system.name, events: filled.events, ...cost, seconds, verdict, loadBefore },
       correct: results.complete(),
+      endedWith: hasEnded(started) ? (await readFile(said, "utf8")).slice(-2_000) : null,
     };
   } finally {
     await ended(started);
@@ -91,9 +95,12 @@ export function begin(
   return started;
 }
 
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode !== null || signalCode !== null;
+
 /** It has been measured: how it ends does not matter, and some take long to. */
 export async function ended(started: ChildProcess): Promise<void> {
-  if (started.exitCode !== null || started.signalCode !== null) return;
+  if (hasEnded(started)) return;
   const exit = new Promise((resolve) => started.once("exit", resolve));
   for (const pid of processTree(started.pid!)) process.kill(pid, "SIGKILL");
   await exit;

@@ -74,7 +74,8 @@ try {
 
 async function one(system: System): Promise<void> {
   const prefix = `paced-${system.name}.`;
-  const place = { brokers, redisUrl, prefix, input: `${prefix}ride-events`, folder: join(folder, prefix) };
+  const its = { prefix, input: `${prefix}ride-events`, folder: join(folder, prefix) };
+  const place = { brokers, redisUrl, windowMs: 5 * minuteMs, ...its };
   await mkdir(join(place.folder, "state"), { recursive: true });
   await makeTopics(brokers, prefix);
   const output = system.output.topic(prefix);

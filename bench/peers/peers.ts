@@ -2,12 +2,12 @@
  * The same topic and the same query on Waymark and on others, in one run.
  *
  *   deno task bench:peers [--events 1000000] [--runs 1] [--systems waymark,flink-process,…]
- *       [--cities 50] [--json FILE]
+ *       [--cities 50] [--window 5] [--json FILE]
  *
  * Of the canonical workload (bench/workload.ts) two topics are filled, with `--events` and with a quarter of them. Each
  * system reads each topic from its beginning, alone, and is done when every window it published equals the recount. Its
  * cost is the CPU of its process, start-up included; Kafka's is not counted. `slope` is the difference of the two:
- * without start-up and warm-up. Needs Java and Maven; what differs between the systems is in README.md.
+ * without start-up and warm-up. `--window` is in minutes; windows slide by one. Needs Java and Maven; what differs between the systems is in README.md.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
@@ -29,14 +29,17 @@ const { values } = parseArgs({
     events: { type: "string", default: "1000000" },
     runs: { type: "string", default: "1" },
     cities: { type: "string", default: "50" },
+    window: { type: "string", default: "5" },
     systems: { type: "string", default: systems.map(({ name }) => name).join(",") },
     json: { type: "string" },
   },
 });
 const [events, runs, cities] = [Number(values.events), Number(values.runs), Number(values.cities)];
+const windowMs = Number(values.window) * minuteMs;
 const chosen = systemsNamed(values.systems);
 /** A system that has published nothing for so long, and is not done, has failed. */
 const stalledMs = 3 * minuteMs;
+const limitMs = 15 * minuteMs;
 
 await makeSystems(chosen);
 const folder = await mkdtemp(join(tmpdir(), "waymark-peers-"));
@@ -49,7 +52,7 @@ try {
     `${cpus().length} cores, ${
       cpus()[0]!.model.trim()
     }; Deno ${Deno.version.deno}; Kafka on the same machine; ` +
-      `${cities} cities; load ${loadavg()[0]!.toFixed(1)}`,
+      `${cities} cities; windows of ${values.window} min by 1; load ${loadavg()[0]!.toFixed(1)}`,
   );
   const sizes = [Math.round(events / 4), events];
   // What makes its own topics reads a topic of its own; the others read one and the same.
@@ -59,7 +62,9 @@ try {
     const names = readers.flatMap((reader) =>
       Array.from({ length: runs }, (_, run) => nameOf(reader, size, run))
     );
-    for (const filled of await fillTopics(brokers, names, { events: size, cities })) {
+    for (
+      const filled of await fillTopics(brokers, names, { events: size, cities, windowMs })
+    ) {
       topics.set(filled.prefix, filled);
     }
   }
@@ -88,9 +93,9 @@ function nameOf(reader: string, size: number, run: number): string {
 }
 
 async function one(system: System, filled: Filled): Promise<void> {
-  const result = await measure(system, filled, { log, brokers, redisUrl, folder, stalledMs });
+  const result = await measure(system, filled, { log, brokers, redisUrl, folder, stalledMs, limitMs });
   measured.push(result);
-  const { cpuSeconds, seconds, peakMb, verdict, loadBefore } = result;
+  const { cpuSeconds, seconds, peakMb, verdict, loadBefore, endedWith } = result;
   console.log(
     `${system.label.padEnd(28)} ${filled.events.toLocaleString("en")} events: ${
       cpuSeconds.toFixed(1)
@@ -100,6 +105,7 @@ async function one(system: System, filled: Filled): Promise<void> {
         ? `all ${verdict.expected} windows right, ${verdict.records} records`
         : `WRONG: of ${verdict.expected} windows ${verdict.missing} missing, ${verdict.wrong} wrong: ${verdict.example}`),
   );
+  if (endedWith !== null) console.log(`It ended: ${endedWith}`);
 }
 
 /** Each run begins with another one. */

@@ -19,7 +19,7 @@ CompressionCodecs[CompressionTypes.LZ4] = () => ({
 
 const [brokers, input, output] = process.argv.slice(2);
 const minuteMs = 60_000;
-const panes = 5;
+const panes = Number(process.env.WINDOW_MINUTES ?? 5);
 const delayMs = 30_000;
 
 const kafka = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING });

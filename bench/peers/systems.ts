@@ -7,6 +7,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { minuteMs } from "../../src/time.ts";
 import { runToEnd } from "../../src/commands/services/launched.ts";
 
 export type Place = {
@@ -14,6 +15,8 @@ export type Place = {
   redisUrl: string;
   prefix: string;
   input: string;
+  /** How long a window is; it slides by a minute. */
+  windowMs: number;
   folder: string;
   port: number;
 };
@@ -84,7 +87,10 @@ function peer(
   const topic = (prefix: string) => `${prefix}out-${name}`;
   return {
     ...{ name, label, differs, output: { topic, own: false } },
-    start: (place) => start(place, topic(place.prefix)),
+    start(place) {
+      const { env = {}, ...started } = start(place, topic(place.prefix));
+      return { ...started, env: { ...env, WINDOW_MINUTES: String(place.windowMs / minuteMs) } };
+    },
     ...(module !== undefined && { module }),
   };
 }
@@ -109,6 +115,7 @@ function waymark(
         WAYMARK_DATA_DIR: join(place.folder, "state"),
         WAYMARK_PORT: String(place.port),
         WAYMARK_CLICKHOUSE: "off",
+        WAYMARK_WINDOW_MS: String(place.windowMs),
         ...more(place),
       },
     }),

@@ -4,11 +4,17 @@ import type { Log, NewRecord } from "../../src/log/port.ts";
 import { specsOf } from "../../src/node/pipeline.ts";
 import { openConfiguredKafka } from "../../src/node/parts.ts";
 import { stageContext } from "../../src/node/context.ts";
-import { hourMs, systemClock } from "../../src/time.ts";
+import { hourMs, minuteMs, systemClock } from "../../src/time.ts";
 import { cityNames, workload } from "../workload.ts";
 import { newRecount, type WindowFigures } from "../workload_recount.ts";
 
-export type Filled = { prefix: string; events: number; input: string; expected: Map<string, WindowFigures> };
+export type Filled = {
+  prefix: string;
+  events: number;
+  input: string;
+  windowMs: number;
+  expected: Map<string, WindowFigures>;
+};
 
 const appendRecords = 20_000;
 const outputPartitions = 6;
@@ -17,17 +23,18 @@ const outputPartitions = 6;
 export async function fillTopics(
   brokers: string,
   prefixes: readonly string[],
-  { events, cities = 50 }: { events: number; cities?: number },
+  { events, cities = 50, windowMs = 5 * minuteMs }: { events: number; cities?: number; windowMs?: number },
 ): Promise<Filled[]> {
   const kept: { log: Log; topic: string }[] = [];
   for (const prefix of prefixes) {
     kept.push({ log: await logWithTopics(brokers, prefix), topic: `${prefix}ride-events` });
   }
   const { partitionOf, partitions } = stageContext(readConfig({}));
-  const recount = newRecount(cityNames(cities));
+  const recount = newRecount(cityNames(cities), windowMs);
   const made = workload({
     events,
     cities,
+    windowMs,
     partitions: partitions["ride-events"],
     partitionOf: (key) => partitionOf("ride-events", key),
   });
@@ -50,7 +57,7 @@ export async function fillTopics(
   await send(waiting);
   for (const { log } of kept) await log.close();
   const expected = recount.windows();
-  return prefixes.map((prefix) => ({ prefix, events, input: `${prefix}ride-events`, expected }));
+  return prefixes.map((prefix) => ({ prefix, events, input: `${prefix}ride-events`, windowMs, expected }));
 }
 
 /** The topics of Waymark, empty. */

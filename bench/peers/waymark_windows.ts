@@ -6,7 +6,7 @@
  * As a member of a group, from the beginning of the topic. Every second, or as given, it publishes the windows that
  * have changed, and then commits how far it has read. Its state is in memory only, as that of the plain program is.
  */
-import { systemClock } from "../../src/time.ts";
+import { minuteMs, systemClock } from "../../src/time.ts";
 import { hash64 } from "../../src/ids.ts";
 import type { GroupHandlers } from "../../src/log/port.ts";
 import { openKafkaLog } from "../../src/log/kafka/log.ts";
@@ -17,7 +17,8 @@ const [brokers, input, output, updateMs = "1000"] = Deno.args as [string, string
 const log = await openKafkaLog({ brokers: brokers.split(","), clock: systemClock });
 const partitions = (await log.partitionCount(input))!;
 const outputs = (await log.partitionCount(output))!;
-const windows = new CityWindows(partitions);
+const windowMs = Number(Deno.env.get("WINDOW_MINUTES") ?? 5) * minuteMs;
+const windows = new CityWindows(partitions, windowMs);
 const read = new Map<number, number>();
 const handlers: GroupHandlers = {
   assigned: () => Promise.resolve(0),

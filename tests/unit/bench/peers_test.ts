@@ -67,7 +67,7 @@ describe("newVerdict()", () => {
 
 describe("comparison()", () => {
   const run = (system: string, events: number, cpuSeconds: number, correct = true): Measured => ({
-    ...{ system, events, cpuSeconds, seconds: 10, peakMb: 500, correct, loadBefore: 0 },
+    ...{ system, events, cpuSeconds, seconds: 10, peakMb: 500, correct, loadBefore: 0, endedWith: null },
     verdict: newVerdict(expected).verdict(),
   });
 

@@ -125,16 +125,21 @@ public final class FlinkProcess {
       if (state == null) {
         states.update(state = new CityState());
       }
-      if (state.add(event)) {
-        long minute = Math.floorDiv(event.timeMs, 60_000L);
-        for (long end = minute + 1; end <= minute + CityState.PANES; end++) {
-          context.timerService().registerEventTimeTimer(end * 60_000 - 1);
-        }
-      }
+      state.add(event);
+      setTimer(state, context);
       if (state.updateAtMs == 0) {
         long now = context.timerService().currentProcessingTime();
         state.updateAtMs = now - now % UPDATE_MS + UPDATE_MS;
         context.timerService().registerProcessingTimeTimer(state.updateAtMs);
+      }
+    }
+
+    /** For the window that ends first: an older one may come after it. */
+    private void setTimer(CityState state, Context context) {
+      long endsAtMs = state.endsAtMs();
+      if (endsAtMs != 0 && (state.closeAtMs == 0 || endsAtMs < state.closeAtMs)) {
+        state.closeAtMs = endsAtMs;
+        context.timerService().registerEventTimeTimer(endsAtMs);
       }
     }
 
@@ -146,7 +151,11 @@ public final class FlinkProcess {
           (start, counts, riders) ->
               out.collect(WindowJson.of(city, start, CityState.PANES, counts, riders, text));
       switch (context.timeDomain()) {
-        case EVENT_TIME -> state.close(timestamp, give);
+        case EVENT_TIME -> {
+          state.close(timestamp, give);
+          state.closeAtMs = 0;
+          setTimer(state, context);
+        }
         case PROCESSING_TIME -> {
           state.updateAtMs = 0;
           state.publish(give);

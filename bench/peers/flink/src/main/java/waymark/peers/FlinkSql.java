@@ -78,8 +78,9 @@ public final class FlinkSql {
               CAST(AVG(estimated_fare) AS DOUBLE),
               COUNT(DISTINCT user_id)
             FROM TABLE(
-              HOP(TABLE rides, DESCRIPTOR(`timestamp`), INTERVAL '1' MINUTE, INTERVAL '5' MINUTES))
-            GROUP BY city, window_start, window_end""")
+              HOP(TABLE rides, DESCRIPTOR(`timestamp`), INTERVAL '1' MINUTE, INTERVAL '%d' MINUTE(4)))
+            GROUP BY city, window_start, window_end"""
+                .formatted(Query.WINDOW_MINUTES))
         .await();
   }
 }

@@ -5,8 +5,11 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -16,7 +19,7 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Counts per (city, minute), and per (city, rider) the minutes he was seen in, one bit each of a ring of 256.
+ * Counts per (city, minute), and per (city, rider) the minutes he was seen in, one bit each of a ring.
  *
  * <p>Stream time is the greatest time of any record, and partitions are not read evenly: with the 30 s that the others
  * wait most of a backlog would be too late, so three hours are waited.
@@ -24,16 +27,19 @@ import org.apache.kafka.streams.state.KeyValueStore;
 final class Windows implements Processor<String, RideEvent, String, String> {
   static final String PANES = "panes";
   static final String RIDERS = "riders";
-  private static final int WINDOW = 5;
-  private static final int RING = 256;
+  private static final int WINDOW = Query.WINDOW_MINUTES;
   private static final long LATENESS_MINUTES = 180;
+  private static final int RING =
+      Integer.highestOneBit((int) LATENESS_MINUTES + 2 * WINDOW + 58) * 2;
 
   private ProcessorContext<String, String> context;
-  /** The counts of the minute, and the distinct riders of the window that starts with it. */
+  /** The counts of the minute, and by how many riders the window that starts with it has more than the one before. */
   private KeyValueStore<byte[], byte[]> panes;
   private KeyValueStore<byte[], byte[]> riders;
-  /** Windows that changed since the last second: city to first minutes. */
-  private final Map<String, Map<Long, Boolean>> changed = new HashMap<>();
+  /** Minutes that changed since the last second. */
+  private final Map<String, Set<Long>> changed = new HashMap<>();
+  /** Of each city, the oldest minute that is held. */
+  private final Map<String, Long> oldest = new HashMap<>();
   private final StringBuilder text = new StringBuilder();
   private long sweptBefore = Long.MIN_VALUE;
 
@@ -44,7 +50,11 @@ final class Windows implements Processor<String, RideEvent, String, String> {
     riders = context.getStateStore(RIDERS);
     // What was changed and not published before a restart is not known: everything is published once more.
     try (KeyValueIterator<byte[], byte[]> all = panes.all()) {
-      all.forEachRemaining(pane -> mark(cityOf(pane.key), numberOf(pane.key)));
+      all.forEachRemaining(
+          pane -> {
+            mark(cityOf(pane.key), numberOf(pane.key));
+            oldest.merge(cityOf(pane.key), numberOf(pane.key), Math::min);
+          });
     }
     context.schedule(Duration.ofSeconds(1), PunctuationType.WALL_CLOCK_TIME, at -> publish());
     context.schedule(Duration.ofMinutes(1), PunctuationType.WALL_CLOCK_TIME, at -> sweep());
@@ -63,11 +73,11 @@ final class Windows implements Processor<String, RideEvent, String, String> {
     long[] counts = read(panes.get(key));
     Counts.add(event, counts, 0);
     panes.put(key, bytes(counts));
-    see(name, event.rider, minute);
+    see(city, name, event.rider, minute);
     mark(city, minute);
   }
 
-  private void see(byte[] name, long rider, long minute) {
+  private void see(String city, byte[] name, long rider, long minute) {
     byte[] key = key(name, rider);
     byte[] seen = riders.get(key);
     if (seen == null) {
@@ -77,21 +87,30 @@ final class Windows implements Processor<String, RideEvent, String, String> {
     } else {
       seen = seen.clone();
     }
-    for (long start = minute - WINDOW + 1; start <= minute; start++) {
-      boolean known = false;
-      for (long other = start; other < start + WINDOW; other++) {
-        known |= has(seen, other);
-      }
-      if (!known) {
-        byte[] window = key(name, start);
-        long[] counts = read(panes.get(window));
-        counts[Counts.WIDTH]++;
-        panes.put(window, bytes(counts));
-      }
+    long before = minute - 1;
+    while (before > minute - WINDOW && !has(seen, before)) {
+      before--;
+    }
+    long after = minute + 1;
+    while (after < minute + WINDOW && !has(seen, after)) {
+      after++;
+    }
+    long end = Math.min(minute, after - WINDOW) + 1;
+    if (before + 1 < end) {
+      step(name, before + 1, 1);
+      step(name, end, -1);
+      oldest.merge(city, before + 1, Math::min);
     }
     int at = (int) (minute & RING - 1);
     seen[at >> 3] |= (byte) (1 << (at & 7));
     riders.put(key, seen);
+  }
+
+  private void step(byte[] name, long minute, long by) {
+    byte[] key = key(name, minute);
+    long[] counts = read(panes.get(key));
+    counts[Counts.WIDTH] += by;
+    panes.put(key, bytes(counts));
   }
 
   private static boolean has(byte[] seen, long minute) {
@@ -99,30 +118,35 @@ final class Windows implements Processor<String, RideEvent, String, String> {
     return (seen[at >> 3] & 1 << (at & 7)) != 0;
   }
 
-  /** The windows that the minute is in. */
   private void mark(String city, long minute) {
-    Map<Long, Boolean> windows = changed.computeIfAbsent(city, any -> new HashMap<>());
-    for (long start = minute - WINDOW + 1; start <= minute; start++) {
-      windows.put(start, true);
-    }
+    changed.computeIfAbsent(city, any -> new HashSet<>()).add(minute);
   }
 
   private void publish() {
     long now = context.currentSystemTimeMs();
     changed.forEach(
-        (city, windows) -> {
+        (city, changedMinutes) -> {
           byte[] name = city.getBytes(StandardCharsets.UTF_8);
-          for (long start : windows.keySet()) {
+          TreeSet<Long> starts = new TreeSet<>();
+          for (long minute : changedMinutes) {
+            for (long start = minute - WINDOW + 1; start <= minute; start++) {
+              starts.add(start);
+            }
+          }
+          // Minutes are read once, however many of the windows they are in.
+          Map<Long, long[]> minutes = new HashMap<>();
+          long distinct = 0;
+          long stepped = oldest.get(city);
+          for (long start : starts) {
             long[] sum = new long[Counts.WIDTH];
-            long distinct = 0;
             for (long minute = start; minute < start + WINDOW; minute++) {
-              long[] counts = read(panes.get(key(name, minute)));
+              long[] counts = countsOf(name, minute, minutes);
               for (int i = 0; i < Counts.WIDTH; i++) {
                 sum[i] += counts[i];
               }
-              if (minute == start) {
-                distinct = counts[Counts.WIDTH];
-              }
+            }
+            for (; stepped <= start; stepped++) {
+              distinct += countsOf(name, stepped, minutes)[Counts.WIDTH];
             }
             if (sum[Counts.EVENTS] > 0) {
               String line = WindowJson.of(city, start, WINDOW, sum, (int) distinct, text);
@@ -158,16 +182,27 @@ final class Windows implements Processor<String, RideEvent, String, String> {
     }
     kept.forEach(rider -> riders.put(rider.key, rider.value));
     List<byte[]> gone = new ArrayList<>();
+    Map<String, Long> steps = new HashMap<>();
     try (KeyValueIterator<byte[], byte[]> all = panes.all()) {
       all.forEachRemaining(
           pane -> {
             if (numberOf(pane.key) < before) {
               gone.add(pane.key);
+              steps.merge(cityOf(pane.key), read(pane.value)[Counts.WIDTH], Long::sum);
             }
           });
     }
     gone.forEach(panes::delete);
+    steps.forEach(
+        (city, sum) -> {
+          step(city.getBytes(StandardCharsets.UTF_8), before, sum);
+          oldest.put(city, before);
+        });
     sweptBefore = before;
+  }
+
+  private long[] countsOf(byte[] name, long minute, Map<Long, long[]> held) {
+    return held.computeIfAbsent(minute, any -> read(panes.get(key(name, any))));
   }
 
   private static byte[] key(byte[] city, long number) {

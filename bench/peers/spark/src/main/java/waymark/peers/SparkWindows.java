@@ -25,6 +25,9 @@ import org.apache.spark.sql.SparkSession;
  * <p>count(DISTINCT …) is refused on streams; a set whose size is taken is the exact way that is left.
  */
 public final class SparkWindows {
+  private static final String WINDOW_MINUTES =
+      System.getenv().getOrDefault("WINDOW_MINUTES", "5");
+
   private SparkWindows() {}
 
   public static void main(String[] args) throws Exception {
@@ -57,7 +60,7 @@ public final class SparkWindows {
     Dataset<Row> windows =
         events
             .withWatermark("timestamp", "30 seconds")
-            .groupBy(col("city"), window(col("timestamp"), "5 minutes", "1 minute").as("window"))
+            .groupBy(col("city"), window(col("timestamp"), WINDOW_MINUTES + " minutes", "1 minute").as("window"))
             .agg(
                 count(lit(1)).as("total_events"),
                 ofType("requested").as("requests"),
