@@ -63,7 +63,7 @@ public final class CityState {
     if (openFrom == NEVER || minute - PANES + 1 < openFrom) {
       openFrom = Math.max(closedBefore, minute - PANES + 1);
     }
-    if (minute >= openFrom + RING - PANES - SWEPT_AFTER) {
+    if (minute >= openFrom + RING - SWEPT_AFTER - 1) {
       throw new IllegalStateException("minute " + minute + " is too far ahead of " + openFrom);
     }
     newest = Math.max(newest, minute);
@@ -100,7 +100,7 @@ public final class CityState {
 
   /** The rider's newest minute before this one, as far as a window reaches. */
   private long before(int words, long minute) {
-    long least = minute - PANES;
+    long least = Math.max(minute - PANES, openFrom - 1);
     for (long at = minute - 1; at > least; ) {
       int bit = slot(at);
       // The bits up to this one, the newest first.
@@ -117,7 +117,7 @@ public final class CityState {
   /** The rider's oldest minute after this one, as far as a window reaches. */
   private long after(int words, long minute) {
     long most = minute + PANES;
-    for (long at = minute + 1; at < most; ) {
+    for (long at = minute + 1; at < most && at <= newest; ) {
       int bit = slot(at);
       long left = minutes[words + (bit >> 6)] >>> (bit & 63);
       if (left != 0) {
