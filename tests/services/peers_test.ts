@@ -10,7 +10,7 @@ import { type System, systems } from "../../bench/peers/systems.ts";
 import { type Filled, fillTopics } from "../../bench/peers/topics.ts";
 import { openKafkaLog } from "../../src/log/kafka/log.ts";
 import type { Log } from "../../src/log/port.ts";
-import { minuteMs, systemClock } from "../../src/time.ts";
+import { hourMs, minuteMs, systemClock } from "../../src/time.ts";
 import { brokers, freshPrefix } from "./kafka_under_test.ts";
 
 const events = 5_000;
@@ -34,7 +34,9 @@ describe("bench:peers", () => {
     await rm(folder, { recursive: true, force: true });
   });
   const redisUrl = process.env.REDIS_URL ?? assert.fail("set REDIS_URL; `waymark services` prints it");
-  const options = (stalledMs: number) => ({ log, brokers: brokers.join(","), redisUrl, folder, stalledMs });
+  const options = (stalledMs: number, limitMs = 5 * minuteMs) => ({
+    ...{ log, brokers: brokers.join(","), redisUrl, folder, stalledMs, limitMs },
+  });
   const named = (name: string) => systems.find((system) => system.name === name)!;
 
   for (const name of ["waymark", "waymark-2-workers", "waymark-windows", "kafkajs-deno", "kafkajs-node"]) {
@@ -49,17 +51,33 @@ describe("bench:peers", () => {
     });
   }
 
-  it("a system that publishes nothing is not correct", async () => {
-    const idle: System = {
-      ...named("kafkajs-node"),
-      name: "idle",
-      output: { topic: (prefix) => `${prefix}out-idle`, own: false },
-      start: () => ({ command: "node", args: ["-e", "setInterval(() => {}, 1000)"] }),
-    };
-    const { correct, verdict } = await measure(idle, filled, options(500));
-    assert.equal(correct, false);
-    assert.equal(verdict.missing, filled.expected.size);
+  it("windows of an hour are asked for of all", async () => {
+    const [hour] = await fillTopics(brokers.join(","), [freshPrefix()], { events, windowMs: hourMs });
+    assert.ok(hour!.expected.size > filled.expected.size + 50 * 50);
+    for (const name of ["waymark", "waymark-windows", "kafkajs-deno"]) {
+      const { correct, verdict } = await measure(named(name), hour!, options(2 * minuteMs));
+      assert.ok(correct, `${name}: ${JSON.stringify(verdict)}`);
+    }
   });
+
+  for (
+    const [what, stalledMs, limitMs] of [
+      ["a system that publishes nothing", 500, minuteMs],
+      ["one over its time", minuteMs, 500],
+    ] as const
+  ) {
+    it(`${what} is not correct`, async () => {
+      const idle: System = {
+        ...named("kafkajs-node"),
+        name: `idle-${limitMs}`,
+        output: { topic: (prefix) => `${prefix}out-idle-${limitMs}`, own: false },
+        start: () => ({ command: "node", args: ["-e", "setInterval(() => {}, 1000)"] }),
+      };
+      const { correct, verdict, endedWith } = await measure(idle, filled, options(stalledMs, limitMs));
+      assert.deepEqual([correct, endedWith], [false, null]);
+      assert.equal(verdict.missing, filled.expected.size);
+    });
+  }
 
   it("a system that ends is told of with its last words", async () => {
     const ending: System = {
@@ -68,6 +86,8 @@ describe("bench:peers", () => {
       output: { topic: (prefix) => `${prefix}out-ending`, own: false },
       start: () => ({ command: "node", args: ["-e", "console.error('no such class')"] }),
     };
-    await assert.rejects(() => measure(ending, filled, options(minuteMs)), /no such class/);
+    const { correct, endedWith } = await measure(ending, filled, options(minuteMs));
+    assert.equal(correct, false);
+    assert.match(endedWith!, /no such class/);
   });
 });
