@@ -73,15 +73,17 @@ describe("row 19: sources that are quiet or slow", () => {
 
   it("one is ten minutes behind: it holds the watermark, is named, and nothing of it is late", async () => {
     await withLive(async (world) => {
-      const minutes = 12;
-      for (let passed = 0; passed < minutes * minuteMs; passed += 20 * secondMs) {
+      const behindMs = () => world.clock.nowMs() - watermarkOf(world);
+      // On a machine with much else to do the clock leaps ahead of the partitions for a while.
+      const isNear = () => behindMs() < 13 * minuteMs;
+      const [least, most] = [12 * minuteMs, 24 * minuteMs];
+      for (let passed = 0; passed < least || (passed < most && !isNear()); passed += 20 * secondMs) {
         for (const partition of withoutSeven) await request(world, partition);
         await request(world, 7, 10 * minuteMs);
         await world.pass(20 * secondMs, 10 * secondMs);
       }
       assert.equal(cityWatermarks(world.pipeline).held_by, "ride-events/7");
-      const behindMs = world.clock.nowMs() - watermarkOf(world);
-      assert.ok(behindMs >= 10 * minuteMs && behindMs < 13 * minuteMs, `${behindMs} ms behind`);
+      assert.ok(behindMs() >= 10 * minuteMs && isNear(), `${behindMs()} ms behind`);
       const total = ledgerView(world.pipeline).total["ride-events"]!;
       assert.deepEqual([total.late, total.too_late], [0, 0]);
     });
