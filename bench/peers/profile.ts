@@ -1,7 +1,7 @@
 /**
  * Where one process of the service spends its CPU while it catches up with the canonical topic on Kafka.
  *
- *   deno run -A bench/peers/profile.ts [--events 2000000] [--cities 50] [--keep FOLDER]
+ *   deno run -A bench/peers/profile.ts [--events 2000000] [--cities 50] [--window 5] [--keep FOLDER]
  *
  * The process runs under V8's sampling profiler, from its start until every window that it published equals the recount.
  * Shares are of the time its main thread was not idle, by the folder of the code that was running; `beside it` are V8's
@@ -32,6 +32,7 @@ const { values } = parseArgs({
   options: {
     events: { type: "string", default: "2000000" },
     cities: { type: "string", default: "50" },
+    window: { type: "string", default: "5" },
     keep: { type: "string" },
   },
 });
@@ -41,7 +42,8 @@ const { KAFKA_BROKERS: brokers, REDIS_URL: redisUrl } = services.variables;
 const log = await openKafkaLog({ brokers: brokers.split(","), clock: systemClock });
 try {
   const [events, cities] = [Number(values.events), Number(values.cities)];
-  const [filled] = await fillTopics(brokers, ["profile."], { events, cities });
+  const windowMs = Number(values.window) * minuteMs;
+  const [filled] = await fillTopics(brokers, ["profile."], { events, cities, windowMs });
   const system = systemsNamed("waymark")[0]!;
   const results = await watchResults(log, system.output.topic(filled!.prefix), filled!.expected);
   const profiles = values.keep ?? join(folder, "profile");
