@@ -104,7 +104,7 @@ async function foldAll(given: Given): Promise<void> {
       given,
       (n) => n % 2 === 0 && n / 2 % rounds === round ? acceptOf(n, given.rides) : null,
     );
-    await folded(pipeline, given.rides);
+    await folded(opened, pipeline, given.rides);
     if (round === rounds - 1) break;
     const cost = startCost();
     await Promise.all(actorsIn(pipeline).map((actor) => actor.snapshot()));
@@ -119,9 +119,14 @@ async function foldAll(given: Given): Promise<void> {
   Deno.exit(0);
 }
 
-async function folded(pipeline: Pipeline, rides: number): Promise<void> {
-  const { partitions } = pipeline.context;
-  await until(() => ridesIn(pipeline) === rides && ready(pipeline, partitions["ride-events"]));
+/** All that is in the log, whether the actors have heard of it yet or not. */
+async function folded({ parts }: Opened, pipeline: Pipeline, rides: number): Promise<void> {
+  const bounds = await parts.log.bounds("ride-events");
+  await until(() => {
+    const actors = actorsIn(pipeline);
+    return ridesIn(pipeline) === rides && actors.length === bounds.length &&
+      actors.every(({ tp, nextOffset }) => nextOffset === bounds[tp.partition]!.end);
+  });
 }
 
 async function restoreAll(given: Given): Promise<void> {
@@ -198,11 +203,6 @@ function actorsIn(pipeline: Pipeline) {
 
 function ridesIn(pipeline: Pipeline): number {
   return actorsIn(pipeline).reduce((sum, { fold }) => sum + (fold.status().actors.ride ?? 0), 0);
-}
-
-function ready(pipeline: Pipeline, partitions: number): boolean {
-  const actors = actorsIn(pipeline);
-  return actors.length === partitions && actors.every(({ nextOffset, logEnd }) => nextOffset === logEnd);
 }
 
 async function until(done: () => boolean): Promise<void> {
