@@ -134,7 +134,7 @@ export async function startBoard(options: BoardOptions): Promise<RunningBoard> {
 
   function takeEnded(record: LogRecord): void {
     // Every ride has a fact, and the lists are short: what changes none of them is not read.
-    if (record.key !== null && isCompleted(record.value) && !rides.isListed(fromUtf8(record.key))) return;
+    if (record.key !== null && isCompleted(record.value) && !rides.mayBeListed(record.key)) return;
     const ended = readEnded(record.value);
     if (ended === null) passOver("unreadable");
     else rides.put(ended);

@@ -6,6 +6,7 @@
  * that says "last" needs no more.
  */
 import type { CancelledRide } from "../../schemas/http.ts";
+import { hashAscii, utf8 } from "../ids.ts";
 
 /** Rides kept for each city. */
 const ridesMax = 40;
@@ -14,9 +15,10 @@ export type Ended = { city: string; ride: CancelledRide; isCancelled: boolean };
 
 export class BoardRides {
   /** Newest end first. */
-  readonly #byCity = new Map<string, CancelledRide[]>();
-  /** How many lists a ride is in. */
-  readonly #listed = new Map<string, number>();
+  readonly #byCity = new Map<string, readonly CancelledRide[]>();
+  /** How many lists rides are in, by the hash of their id: to ask for it makes no text. */
+  readonly #listed = new Map<number, number>();
+  readonly #hash = new Uint32Array(2);
   readonly #citiesMax: number;
 
   constructor(citiesMax: number) {
@@ -24,28 +26,35 @@ export class BoardRides {
   }
 
   put({ city, ride, isCancelled }: Ended): void {
-    const known = this.#byCity.get(city);
-    if (known === undefined && (!isCancelled || this.#byCity.size >= this.#citiesMax)) return;
-    const next = (known ?? []).filter(({ ride_id }) => ride_id !== ride.ride_id);
+    const isNew = !this.#byCity.has(city);
+    if (isNew && (!isCancelled || this.#byCity.size >= this.#citiesMax)) return;
+    const known = this.list(city);
+    const hash = this.#hashOf(utf8(ride.ride_id));
+    let next = this.#listed.has(hash) ? known.filter(({ ride_id }) => ride_id !== ride.ride_id) : known;
     if (isCancelled) {
       const at = next.findIndex(({ ended_at }) => ended_at <= ride.ended_at);
-      next.splice(at < 0 ? next.length : at, 0, ride);
+      next = next.toSpliced(at < 0 ? next.length : at, 0, ride);
     }
-    this.#count(ride.ride_id, next.length - (known?.length ?? 0));
-    for (const { ride_id } of next.splice(ridesMax)) this.#count(ride_id, -1);
-    this.#byCity.set(city, next);
+    this.#count(hash, next.length - known.length);
+    for (const { ride_id } of next.slice(ridesMax)) this.#count(this.#hashOf(utf8(ride_id)), -1);
+    this.#byCity.set(city, next.slice(0, ridesMax));
   }
 
-  /** Whether the ride is in any list: of others only a cancel is news. */
-  isListed(rideId: string): boolean {
-    return this.#listed.has(rideId);
+  /** Whether the ride, by its id's bytes, may be in any list: of others only a cancel is news. */
+  mayBeListed(rideId: Uint8Array): boolean {
+    return this.#listed.has(this.#hashOf(rideId));
   }
 
-  #count(rideId: string, by: number): void {
+  #hashOf(rideId: Uint8Array): number {
+    hashAscii(rideId, 0, rideId.length, this.#hash);
+    return this.#hash[0]!;
+  }
+
+  #count(hash: number, by: number): void {
     if (by === 0) return;
-    const count = (this.#listed.get(rideId) ?? 0) + by;
-    if (count === 0) this.#listed.delete(rideId);
-    else this.#listed.set(rideId, count);
+    const count = (this.#listed.get(hash) ?? 0) + by;
+    if (count === 0) this.#listed.delete(hash);
+    else this.#listed.set(hash, count);
   }
 
   list(city: string): readonly CancelledRide[] {

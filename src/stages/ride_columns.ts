@@ -37,8 +37,9 @@ export const hash = 12,
   seenCount = 15,
   next = 16,
   previous = 17,
-  lookMinute = 18;
-export const intsPerRow = 19;
+  lookMinute = 18,
+  seenBits = 19;
+export const intsPerRow = 20;
 /** Those of them that are indexes of words. */
 export const wordInts = [city, acceptedCity, outcomeCity, openCity, reason] as const;
 

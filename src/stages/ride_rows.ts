@@ -2,7 +2,7 @@
  * The rides of one partition as rows of flat pages: no object per ride, so that a million of them cost the garbage
  * collector nothing, and about 400 bytes each.
  *
- *   id ─► RowIndex ─► row ─► times (7 × 8 bytes) · ints (19 × 4) · states (4 × 1) ─┬─► TextArena   id, rider, driver
+ *   id ─► RowIndex ─► row ─► times (7 × 8 bytes) · ints (20 × 4) · states (4 × 1) ─┬─► TextArena   id, rider, driver
  *                      ▲                                                           ├─► WordTable   cities, reason
  *                      └── next · previous: the order they came in                 └─► SeenEvents  their events
  *
@@ -113,6 +113,7 @@ export class RideRows {
   }
 
   hasSeen(row: number, high: number, low: number): boolean {
+    if ((this.columns.int(row, at.seenBits) & bitOf(low)) === 0) return false;
     return this.seen.has(this.columns.int(row, at.firstSeen), high, low);
   }
 
@@ -135,6 +136,7 @@ export class RideRows {
     if (ints[i + at.firstSeen] === noNode) ints[i + at.firstSeen] = node;
     ints[i + at.lastSeen] = node;
     ints[i + at.seenCount]!++;
+    ints[i + at.seenBits]! |= bitOf(low);
   }
 
   refuse(row: number, refused: Refused): void {
@@ -293,5 +295,8 @@ export class RideRows {
     this.words.sweep(used);
   }
 }
+
+/** One of 32 bits, by the id's hash: mostly it says of a new event that its ride's events need not be looked through. */
+const bitOf = (low: number): number => 1 << (low & 31);
 
 const orNull = (value: number): number | null => value < 0 ? null : value;
