@@ -21,7 +21,6 @@ import type { Board, BoardChange } from "../http/handles.ts";
 import { limits } from "../limits.ts";
 import type { Log, LogRecord } from "../log/port.ts";
 import { readNext } from "../log/read_next.ts";
-import { fromUtf8 } from "../ids.ts";
 import { topicName, type TopicNaming } from "../log/topics.ts";
 import { metrics } from "../telemetry/metrics.ts";
 import { type Clock, hourMs, minuteMs, secondMs } from "../time.ts";
